@@ -1,0 +1,93 @@
+"""The one clock. Nothing else in Lambent asks the machine for the time, and nothing sleeps on its own.
+
+Times are integers: `_ns` nanoseconds or `_ms` milliseconds since the Unix epoch, UTC.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+
+class Alarm(Protocol):
+    """A pending call, as `Clock.call_at` returns it."""
+
+    def cancel(self) -> None: ...
+
+
+class Clock(Protocol):
+    """Tells the time and calls back at a time; injected everywhere."""
+
+    def now_ns(self) -> int:
+        """Nanoseconds since the Unix epoch."""
+        ...
+
+    def call_at(self, when_ns: int, fn: Callable[[], None]) -> Alarm:
+        """Call `fn` once, on the event loop, when the clock has reached `when_ns`."""
+        ...
+
+
+async def sleep_until(clock: Clock, when_ns: int) -> None:
+    """Wait until `clock` has reached `when_ns`; works on a manual clock too."""
+    done = asyncio.get_running_loop().create_future()
+    alarm = clock.call_at(when_ns, lambda: None if done.done() else done.set_result(None))
+    try:
+        await done
+    finally:
+        alarm.cancel()
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now_ns(self) -> int:
+        """Nanoseconds since the Unix epoch."""
+        return time.time_ns()
+
+    def call_at(self, when_ns: int, fn: Callable[[], None]) -> Alarm:
+        """Schedule `fn` on the running event loop."""
+        delay_s = max(0, when_ns - time.time_ns()) / 1e9
+        return asyncio.get_running_loop().call_later(delay_s, fn)
+
+
+class _ManualAlarm:
+    __slots__ = ("fn",)
+
+    def __init__(self, fn: Callable[[], None]) -> None:
+        self.fn: Callable[[], None] | None = fn
+
+    def cancel(self) -> None:
+        self.fn = None
+
+
+class ManualClock:
+    """A clock that stands still until `advance` moves it; alarms fire in order of their time."""
+
+    def __init__(self, start_ns: int = 1_700_000_000_000_000_000) -> None:
+        self._now_ns = start_ns
+        self._alarms: list[tuple[int, int, _ManualAlarm]] = []
+        self._order = itertools.count()
+
+    def now_ns(self) -> int:
+        """The time it was last moved to."""
+        return self._now_ns
+
+    def call_at(self, when_ns: int, fn: Callable[[], None]) -> Alarm:
+        """Register `fn`; it is called from `advance`."""
+        alarm = _ManualAlarm(fn)
+        heapq.heappush(self._alarms, (when_ns, next(self._order), alarm))
+        return alarm
+
+    def advance(self, by_ns: int) -> None:
+        """Move the clock on by `by_ns`, firing each alarm at its own time on the way."""
+        end_ns = self._now_ns + by_ns
+        while self._alarms and self._alarms[0][0] <= end_ns:
+            when_ns, _, alarm = heapq.heappop(self._alarms)
+            self._now_ns = max(self._now_ns, when_ns)
+            if alarm.fn is not None:
+                alarm.fn()
+        self._now_ns = end_ns

@@ -1,0 +1,101 @@
+"""What the Lambda service asks of the compute room: run this function on this payload, in a sandbox."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import msgspec
+
+
+class FunctionSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything an execution environment depends on; environments are pooled by equality of this value.
+
+    `arn` is the qualified ARN of the version; `code` and `layers` are names of blobs (zip archives; layers in the
+    order of the function's list); `environment` the user's variables, sorted; `role` the execution role's ARN.
+    `revision` changes whenever configuration or code changes.
+    """
+
+    arn: str
+    name: str
+    version: str
+    account: str
+    region: str
+    runtime: str
+    handler: str
+    code: str
+    layers: tuple[str, ...] = ()
+    environment: tuple[tuple[str, str], ...] = ()
+    role: str
+    memory_mb: int = 128
+    timeout_s: int = 3
+    tmp_mb: int = 512
+    architecture: str = "x86_64"
+    log_group: str = ""
+    revision: str = ""
+    reserved_concurrency: int | None = None
+
+
+class Invocation(msgspec.Struct, frozen=True, kw_only=True):
+    """One call. `client_context` is the decoded JSON text of X-Amz-Client-Context, or empty."""
+
+    request_id: str
+    payload: bytes
+    client_context: str = ""
+    invoked_arn: str = ""
+    trace_id: str = ""
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """How a call ended. `error` is empty on success, else `Unhandled` or `Handled` as X-Amz-Function-Error has it;
+    `payload` is then the error's JSON. `log_tail` holds the last 4 KiB of the call's log."""
+
+    payload: bytes
+    error: str = ""
+    log_tail: bytes = b""
+    cold: bool = False
+    init_ms: float = 0.0
+    duration_ms: float = 0.0
+    billed_ms: int = 0
+    memory_used_mb: int = 0
+
+
+class TooManyRequests(Exception):
+    """No execution environment may be added: the concurrency limit is reached."""
+
+
+class Compute(Protocol):
+    """The compute room's face."""
+
+    async def invoke(self, spec: FunctionSpec, invocation: Invocation) -> Outcome:
+        """Run the function; cold-starts an environment when no warm one is free. Function errors, time-outs and
+        crashes are outcomes; `TooManyRequests` is raised when the reserved concurrency is used up."""
+        ...
+
+    async def retire(self, arn_prefix: str) -> None:
+        """Shut down the environments of functions whose ARN begins with `arn_prefix` (after update or delete); calls
+        under way finish first."""
+        ...
+
+    def runtimes(self) -> list[str]:
+        """Names of the Lambda runtimes that this machine can run, for example `python3.12`."""
+        ...
+
+    async def close(self) -> None:
+        """Shut every environment down."""
+        ...
+
+
+class FunctionHost(Protocol):
+    """What compute needs from the rest of the cloud; the composition root provides it."""
+
+    async def fetch(self, blob: str, path: str) -> None:
+        """Write the blob to `path`."""
+        ...
+
+    async def credentials(self, spec: FunctionSpec) -> tuple[str, str, str]:
+        """Temporary credentials of the function's role: access key, secret, session token."""
+        ...
+
+    async def log(self, spec: FunctionSpec, stream: str, lines: list[tuple[int, str]]) -> None:
+        """Write log lines (time in ms, text) to the function's log group, under the function's own role."""
+        ...

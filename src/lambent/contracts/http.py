@@ -1,0 +1,106 @@
+"""A request and a response as the gateway, the wire and the services know them: no sockets, no bytes on the line."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+import msgspec
+
+
+class Body(Protocol):
+    """A request's body, which may still be arriving. It is read once, by one reader."""
+
+    length: int | None
+    """Bytes announced by Content-Length; None when chunked."""
+
+    async def read(self, limit: int) -> bytes:
+        """The whole (rest of the) body; `BodyTooLarge` beyond `limit` bytes."""
+        ...
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        """The body in pieces as they arrive; reading slowly pauses the sender."""
+        ...
+
+
+class BodyTooLarge(Exception):
+    """A body is longer than the reader accepts."""
+
+
+class BodyBroken(Exception):
+    """The sender went away, or sent something that is not a body, before the body's end."""
+
+
+class BytesBody:
+    """A body that is already here."""
+
+    def __init__(self, data: bytes) -> None:
+        self.length: int | None = len(data)
+        self.data = data
+
+    async def read(self, limit: int) -> bytes:
+        """The bytes, all at once."""
+        if len(self.data) > limit:
+            raise BodyTooLarge
+        return self.data
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if self.data:
+            yield self.data
+
+
+class Request:
+    """One HTTP request. `path` and `query` are raw, as they were sent (percent-encoding kept, no `?`).
+
+    `headers` has lower-case names; repeated headers are joined by a comma. `host` is the Host header without its port,
+    in lower case. `peer` is the client's address.
+    """
+
+    __slots__ = ("body", "headers", "host", "id", "method", "path", "peer", "query", "secure")
+
+    def __init__(
+        self,
+        method: str,
+        path: str,
+        query: str = "",
+        headers: dict[str, str] | None = None,
+        body: Body | None = None,
+        *,
+        peer: str = "127.0.0.1",
+        secure: bool = False,
+        id: str = "",
+    ) -> None:
+        self.method = method
+        self.path = path
+        self.query = query
+        self.headers: dict[str, str] = headers if headers is not None else {}
+        self.body: Body = body if body is not None else BytesBody(b"")
+        self.peer = peer
+        self.secure = secure
+        self.id = id
+        host = self.headers.get("host", "")
+        self.host = host[: host.rindex(":")].lower() if ":" in host and not host.endswith("]") else host.lower()
+
+
+class FileSlice(msgspec.Struct, frozen=True):
+    """A part of a file to be sent by sendfile: bytes `[offset, offset + length)` of `path`."""
+
+    path: str
+    offset: int
+    length: int
+
+
+class Response:
+    """One HTTP response. A body that is an iterator is sent chunked unless a content-length header is given."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(
+        self,
+        status: int = 200,
+        headers: list[tuple[str, str]] | None = None,
+        body: bytes | AsyncIterator[bytes] | FileSlice = b"",
+    ) -> None:
+        self.status = status
+        self.headers: list[tuple[str, str]] = headers if headers is not None else []
+        self.body = body

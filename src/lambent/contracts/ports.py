@@ -1,0 +1,189 @@
+"""Doors between rooms that must not import one another; app.py connects them.
+
+`Cloud` is the one value that carries them all; a handler reaches it as `ctx.cloud`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any, Protocol, TypeVar
+
+import msgspec
+
+from .access import Decision, PolicySet
+from .caller import Caller, Credential
+from .clock import Clock
+from .events import Event, Target
+from .functions import Compute
+from .http import FileSlice
+from .ids import Ids
+
+T = TypeVar("T")
+
+
+class Reader(Protocol):
+    """A consistent view of the store: what a `read` function gets. See kv/DESIGN.md for the contract."""
+
+    def get(self, key: bytes) -> bytes | None:
+        """The value of `key`, or None."""
+        ...
+
+    def scan(
+        self, begin: bytes, end: bytes, *, limit: int | None = None, reverse: bool = False
+    ) -> list[tuple[bytes, bytes]]:
+        """Keys and values of `begin <= key < end` in key order (descending with `reverse`), `limit` at most."""
+        ...
+
+
+class Transaction(Reader, Protocol):
+    """What a `write` function gets: reads see its own writes; all of it commits, or none."""
+
+    def put(self, key: bytes, value: bytes) -> None:
+        """Set `key` to `value`."""
+        ...
+
+    def delete(self, key: bytes) -> None:
+        """Remove `key`; nothing happens when it is absent."""
+        ...
+
+    def emit(self, event: Event, *, at_ns: int = 0) -> str:
+        """Put an event into the outbox: it is delivered after commit, at `at_ns` or at once. Returns its id."""
+        ...
+
+    def on_commit(self, fn: Callable[[], None]) -> None:
+        """Call `fn` on the event loop after the commit (never when it fails): for wake-ups and cache hints only."""
+        ...
+
+    def lock(self, key: bytes) -> None:
+        """Serialise with every transaction that locks the same key, before contention costs retries."""
+        ...
+
+
+class Store(Protocol):
+    """An ordered, transactional key-value store; serialisable. Functions given to it may run more than once."""
+
+    async def read(self, fn: Callable[[Reader], T]) -> T:
+        """Run `fn` on a consistent snapshot."""
+        ...
+
+    async def write(self, fn: Callable[[Transaction], T]) -> T:
+        """Run `fn` and commit; returns once committed (durably, as --durability says). An exception of `fn` leaves
+        nothing behind."""
+        ...
+
+    def subscribe(self, fn: Callable[[list[tuple[bytes, int]]], None]) -> None:
+        """Have `fn` called on the event loop after commits with the (outbox key, due_ns) pairs that they added."""
+        ...
+
+    async def checkpoint(self, path: str) -> None:
+        """Write a consistent copy of the store to the folder `path` while it runs."""
+        ...
+
+    async def close(self) -> None:
+        """Flush and release everything."""
+        ...
+
+
+class BlobInfo(msgspec.Struct, frozen=True):
+    """A stored body: its name and length, and the digests computed on the way (raw bytes by algorithm name)."""
+
+    name: str
+    length: int
+    digests: dict[str, bytes]
+
+
+class Blobs(Protocol):
+    """Bodies. A blob is written first and then named by a transaction; one that nothing names is collected."""
+
+    async def write(self, body: AsyncIterator[bytes], digests: tuple[str, ...] = ()) -> BlobInfo:
+        """Store a stream. `digests` are among md5, sha1, sha256, crc32, crc32c, crc64nvme."""
+        ...
+
+    async def concat(self, parts: list[tuple[str, int, int]], digests: tuple[str, ...] = ()) -> BlobInfo:
+        """Store the slices (name, offset, length) of other blobs, one after another, as a new blob."""
+        ...
+
+    def slice(self, name: str, offset: int, length: int) -> FileSlice | AsyncIterator[bytes]:
+        """A part of a blob, ready to be a response's body; `KeyError` when there is no such blob."""
+        ...
+
+    async def read(self, name: str) -> bytes:
+        """A whole blob; `KeyError` when there is none."""
+        ...
+
+    def release(self, name: str) -> None:
+        """Say after commit that `name` is no longer named; it is removed once readers are done with it."""
+        ...
+
+
+class Directory(Protocol):
+    """IAM's and STS's face to authentication and authorization."""
+
+    def credential(self, tx: Reader, access_key: str) -> Credential | None:
+        """Whom an access key stands for; None when unknown."""
+        ...
+
+    def policies(self, tx: Reader, caller: Caller) -> PolicySet:
+        """The policies attached to a caller (identity, groups, boundary, session)."""
+        ...
+
+    async def role_session(self, role_arn: str, session: str, principal: str, duration_s: int = 3600) -> Credential:
+        """Temporary credentials of a role for a service principal, after its trust policy agreed; `ServiceError`
+        AccessDenied when it does not."""
+        ...
+
+
+class Guard(Protocol):
+    """Authorization inside a handler, for what the operation's declaration cannot say (a copy's source)."""
+
+    def decide(
+        self,
+        tx: Reader,
+        caller: Caller,
+        action: str,
+        resource: str,
+        conditions: Mapping[str, str | tuple[str, ...]],
+        resource_policy: str | None = None,
+        resource_account: str = "",
+    ) -> Decision:
+        """Evaluate; never raises."""
+        ...
+
+
+class Api(Protocol):
+    """Every operation of every service, in process: same checks and transactions, no bytes."""
+
+    async def call(
+        self, caller: Caller, region: str, service: str, operation: str, params: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Validate, authorize as `caller`, run, and return the result; raises `ServiceError`."""
+        ...
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """How this node was started. `endpoint` is the base URL clients reach it at; `region` the default region;
+    `data` the data folder (empty for a memory-only cloud)."""
+
+    endpoint: str = "http://127.0.0.1:4566"
+    region: str = "us-east-1"
+    account: str = "000000000000"
+    data: str = ""
+    auth: str = "default"
+    durability: str = "normal"
+
+
+class Cloud:
+    """The rooms of one node, connected. Built by app.py; tests build a small one."""
+
+    store: Store
+    blobs: Blobs
+    clock: Clock
+    ids: Ids
+    settings: Settings
+    api: Api
+    directory: Directory
+    guard: Guard
+    compute: Compute
+    targets: Mapping[str, Target]
+    spawn: Callable[[Awaitable[None]], None]
+    """Run something in the background, supervised: an exception is logged; cancelled at shutdown."""
