@@ -1,0 +1,54 @@
+# Two commands on a fresh machine: `make demo` and `make test`. Both need Python 3.11 or newer and the package registries.
+PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do command -v $$p >/dev/null 2>&1 && $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help install install-dev demo test check lint types unit format bench clean
+
+help:  ## Show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo "Lambent needs Python 3.11 or newer; none was found. Set PYTHON=/path/to/python3." >&2; exit 1; }
+	@$(PYTHON) scripts/setup.py venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/python
+	@$(BIN)/python scripts/setup.py install $(VENV)
+
+$(VENV)/.installed-dev: pyproject.toml | $(BIN)/python
+	@$(BIN)/python scripts/setup.py install-dev $(VENV)
+
+install: $(VENV)/.installed  ## Set up .venv with Lambent
+
+install-dev: $(VENV)/.installed-dev  ## Set up .venv with Lambent and what its developers use
+
+demo: $(VENV)/.installed  ## Start Lambent, deploy the thumbnailer, upload a photograph, show what happened
+	@$(BIN)/lambent demo
+
+test: $(VENV)/.installed-dev  ## All checks and tests, from nothing
+	@$(MAKE) --no-print-directory lint types
+	$(BIN)/pytest tests
+
+check: $(VENV)/.installed-dev lint types unit  ## Lint, types, conventions and unit tests, in under a minute
+
+lint: $(VENV)/.installed-dev
+	@$(BIN)/ruff check src tests bench apps scripts
+	@$(BIN)/ruff format --check src tests bench apps scripts
+	@$(BIN)/lint-imports --no-cache >/tmp/lambent-imports.$$$$ 2>&1 || { cat /tmp/lambent-imports.$$$$; rm -f /tmp/lambent-imports.$$$$; exit 1; }; rm -f /tmp/lambent-imports.$$$$
+
+types: $(VENV)/.installed-dev
+	@$(BIN)/mypy
+
+unit: $(VENV)/.installed-dev
+	@$(BIN)/pytest tests -m "not slow and not e2e"
+
+format: $(VENV)/.installed-dev  ## Put the code into its one form
+	@$(BIN)/ruff check --fix-only src tests bench apps scripts
+	@$(BIN)/ruff format src tests bench apps scripts
+
+bench: $(VENV)/.installed-dev  ## Measure, and print the table of bench/README.md
+	@$(BIN)/python -m bench
+
+clean:  ## Remove the environment and caches (data folders of running clouds are left alone)
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
