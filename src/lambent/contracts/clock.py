@@ -16,7 +16,9 @@ from typing import Protocol
 class Alarm(Protocol):
     """A pending call, as `Clock.call_at` returns it."""
 
-    def cancel(self) -> None: ...
+    def cancel(self) -> None:
+        """Not to be called any more; nothing happens when it already was."""
+        ...
 
 
 class Clock(Protocol):

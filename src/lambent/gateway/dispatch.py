@@ -1,4 +1,4 @@
-"""The dispatch room: runs an operation's handler in its transaction, after the authorize room agreed in the same one."""
+"""The dispatch room: runs an operation's handler in its transaction, after authorization in the same one."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ transactions with `ctx.cloud.store`; nothing waits inside a transaction.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from lambent import model
@@ -19,6 +20,7 @@ from .context import Context
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Conditions = Mapping[str, str | tuple[str, ...]]
+_NO_CONDITIONS: Conditions = MappingProxyType({})
 TxMode = Literal["read", "write", "none"]
 
 
@@ -28,7 +30,7 @@ class Check(NamedTuple):
 
     action: str
     resource: str
-    conditions: Conditions = {}
+    conditions: Conditions = _NO_CONDITIONS
     resource_policy: str | None = None
     resource_account: str = ""
 
