@@ -1,0 +1,80 @@
+"""The engine for tests and simulations: a dict and a sorted list of its keys."""
+
+from __future__ import annotations
+
+import asyncio
+from bisect import bisect_left, insort
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from lambent.contracts.clock import Clock
+from lambent.contracts.ids import Ids
+from lambent.kv.buffer import Rows
+
+from .loop import LoopStore
+
+CHECKPOINT_FILE = "memory.msgpack"
+
+
+class MemoryStore(LoopStore):
+    """Keeps everything in memory.
+
+    `conflicts` makes it behave like an optimistic engine: it is asked after each run of a write function, with the
+    number of earlier attempts, whether to throw the run away and repeat it. `source` is a checkpoint's folder to
+    start from.
+    """
+
+    def __init__(
+        self, clock: Clock, ids: Ids, *, conflicts: Callable[[int], bool] | None = None, source: str = ""
+    ) -> None:
+        super().__init__(clock, ids)
+        self._conflicts = conflicts
+        self._rows: dict[bytes, bytes] = {}
+        self._keys: list[bytes] = []
+        if source:
+            self._rows = msgspec.msgpack.decode((Path(source) / CHECKPOINT_FILE).read_bytes(), type=dict[bytes, bytes])
+            self._keys = sorted(self._rows)
+
+    def valid(self, attempt: int) -> bool:
+        """False for the conflicts that a test asked for."""
+        return self._conflicts is None or not self._conflicts(attempt)
+
+    def base_get(self, key: bytes) -> bytes | None:
+        """The committed value of `key`."""
+        return self._rows.get(key)
+
+    def base_scan(self, begin: bytes, end: bytes, limit: int | None, reverse: bool) -> Rows:
+        """Committed rows of `begin <= key < end`."""
+        first, last = bisect_left(self._keys, begin), bisect_left(self._keys, end)
+        if reverse:
+            keys = self._keys[max(first, last - limit) if limit is not None else first : last]
+            keys.reverse()
+        else:
+            keys = self._keys[first : last if limit is None else min(last, first + limit)]
+        rows = self._rows
+        return [(key, rows[key]) for key in keys]
+
+    def commit(self, writes: dict[bytes, bytes | None]) -> asyncio.Future[None] | None:
+        """Apply a batch at once."""
+        rows, keys = self._rows, self._keys
+        for key, value in writes.items():
+            if value is not None:
+                if key not in rows:
+                    insort(keys, key)
+                rows[key] = value
+            elif rows.pop(key, None) is not None:
+                del keys[bisect_left(keys, key)]
+        return None
+
+    async def checkpoint(self, path: str) -> None:
+        """Write a copy to the new folder `path`; `MemoryStore(..., source=path)` starts from it."""
+        await self.settle()
+        data = msgspec.msgpack.encode(self._rows)
+        await asyncio.to_thread(_write_new, Path(path), data)
+
+
+def _write_new(folder: Path, data: bytes) -> None:
+    folder.mkdir(parents=True)
+    (folder / CHECKPOINT_FILE).write_bytes(data)

@@ -1,0 +1,47 @@
+"""What the store raises. None of these is an answer to a caller: the gateway turns them into an internal failure.
+
+Draw of the tree::
+
+    StoreError
+    ├── StoreInUse          another process has the data folder open
+    ├── StoreTooNew         the data folder was written by a newer Lambent
+    ├── StoreClosed         used after close()
+    ├── WriteFailed         the engine could not commit (disk full, I/O error); nothing of the write is visible
+    ├── TransactionOver     a transaction was used after its function returned
+    ├── TooManyConflicts    the function lost every attempt
+    └── RecordTooNew        a record's version is one that this program does not know
+"""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """Base of the store's errors."""
+
+
+class StoreInUse(StoreError):
+    """Another process has the data folder open; the message names the folder and the process."""
+
+
+class StoreTooNew(StoreError):
+    """The data folder has a format that this program does not know; the message says which."""
+
+
+class StoreClosed(StoreError):
+    """The store was used after `close`."""
+
+
+class WriteFailed(StoreError):
+    """The engine could not commit. `__cause__` is the engine's error. Nothing of the write is visible."""
+
+
+class TransactionOver(StoreError):
+    """A transaction or reader was kept and used after its function had returned."""
+
+
+class TooManyConflicts(StoreError):
+    """A function lost against other transactions at every attempt."""
+
+
+class RecordTooNew(StoreError):
+    """A stored record carries a version that this program does not know."""

@@ -1,0 +1,173 @@
+"""The outbox: events on their way from a transaction to their targets, and timers, which are events of a later time.
+
+An entry lies in one of two places, each ordered by (due_ns, id) within its shard:
+
+- waiting: nobody works on it; it is due at due_ns. Timers and retries wait here.
+- leased: the node `owner` delivers it; when the lease ends at due_ns without a word, any node may claim it again.
+
+An event for immediate delivery is written as already leased to the node that emits it: that node is told in memory
+(`Store.subscribe`) and delivers without searching. Delivery is at least once; an entry's key changes with every move,
+so whoever lost a lease finds its key gone and has no say any more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final, NamedTuple
+from zlib import crc32
+
+import msgspec
+
+from lambent.contracts.events import Event
+from lambent.contracts.ports import Reader, Transaction
+
+from .table import Table
+
+LEASE_NS: Final = 30_000_000_000
+"""How long the emitting node has for a first delivery before others may claim the entry."""
+
+SHARDS: Final = 4
+"""Heads of the queue, so that nodes which claim at the same time need not meet at one. Part of the stored format."""
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """An event in the outbox.
+
+    `attempts` counts the deliveries that failed so far (0 at first); `losses` the leases that ran out, which is how
+    an event shows that brings its node down. `owner` is the leasing node, empty while the entry waits.
+    """
+
+    id: str
+    event: Event
+    emitted_ns: int
+    attempts: int = 0
+    losses: int = 0
+    owner: str = ""
+
+
+class Claimed(NamedTuple):
+    """An entry and the key that it now lies under."""
+
+    key: bytes
+    entry: Entry
+
+
+_waiting = Table("kv.outbox.waiting", Entry)
+_leased = Table("kv.outbox.leased", Entry)
+
+
+def emit(tx: Transaction, event: Event, id: str, now_ns: int, at_ns: int, node: str) -> tuple[bytes, int]:
+    """Write an event; returns its key and when it is to be delivered. Engines call this from `Transaction.emit`."""
+    if at_ns > now_ns:
+        return _put(tx, _waiting, Entry(id=id, event=event, emitted_ns=now_ns), at_ns), at_ns
+    entry = Entry(id=id, event=event, emitted_ns=now_ns, owner=node)
+    return _put(tx, _leased, entry, now_ns + LEASE_NS), now_ns
+
+
+def load(tx: Reader, key: bytes) -> Entry | None:
+    """The entry at `key`; None when it has been done, moved or claimed by another node."""
+    raw = tx.get(key)
+    return None if raw is None else _table(key).decode(raw)
+
+
+def claim(
+    tx: Transaction, now_ns: int, limit: int, lease_ns: int, owner: str, shards: Iterable[int] = range(SHARDS)
+) -> list[Claimed]:
+    """Lease up to `limit` entries that are due at `now_ns` to `owner` until `now_ns + lease_ns`, longest due first.
+
+    Nodes that claim at the same time do best to name different `shards`.
+    """
+    due: list[tuple[int, bytes, Entry]] = []
+    for shard in shards:
+        for table in (_waiting, _leased):
+            begin, end = table.key(shard), table.key(shard, now_ns + 1)
+            for key, raw in tx.scan(begin, end, limit=limit):
+                due.append((_due_ns(table, key), key, table.decode(raw)))
+    due.sort(key=lambda row: row[:2])
+    return [_lease(tx, key, entry, now_ns + lease_ns, owner) for _, key, entry in due[:limit]]
+
+
+def extend(tx: Transaction, key: bytes, lease_until_ns: int) -> bytes | None:
+    """Keep a leased entry until `lease_until_ns`; returns its new key, or None when the lease was lost."""
+    entry = load(tx, key)
+    if entry is None:
+        return None
+    tx.delete(key)
+    return _put(tx, _leased, entry, lease_until_ns)
+
+
+def done(tx: Transaction, key: bytes) -> bool:
+    """Remove an entry: delivered, or given up. False when it was no longer there under this key."""
+    if tx.get(key) is None:
+        return False
+    tx.delete(key)
+    return True
+
+
+def retry(tx: Transaction, key: bytes, entry: Entry, due_ns: int, *, count: bool = True) -> bytes | None:
+    """Let a leased entry wait until `due_ns`, counting a failed attempt unless `count` is False (throttling).
+
+    Returns its new key, or None when the lease was lost (then another node has it, and nothing is done).
+    """
+    if not done(tx, key):
+        return None
+    attempts = entry.attempts + 1 if count else entry.attempts
+    return _put(tx, _waiting, msgspec.structs.replace(entry, owner="", attempts=attempts), due_ns)
+
+
+def reclaim(tx: Transaction, now_ns: int, owner: str, limit: int = 1000) -> int:
+    """Make up to `limit` entries that are leased by others than `owner` due now; returns how many.
+
+    For the start of an engine with one node, whose other owners are dead: call until it returns less than `limit`.
+    """
+    count = 0
+    for shard in range(SHARDS):
+        for key, raw in tx.scan(_leased.key(shard), _leased.key(shard + 1)):
+            entry = _leased.decode(raw)
+            if entry.owner != owner and count < limit:
+                tx.delete(key)
+                _put(tx, _waiting, msgspec.structs.replace(entry, owner="", losses=entry.losses + 1), now_ns)
+                count += 1
+    return count
+
+
+def next_due_ns(tx: Reader) -> int | None:
+    """When the next waiting entry is due or the next lease ends; None when the outbox is empty."""
+    heads: list[int] = []
+    for shard in range(SHARDS):
+        for table in (_waiting, _leased):
+            heads += [_due_ns(table, key) for key, _ in tx.scan(table.key(shard), table.key(shard + 1), limit=1)]
+    return min(heads, default=None)
+
+
+def pending(tx: Reader, limit: int | None = None) -> list[tuple[int, Claimed]]:
+    """(due_ns, entry) of everything in the outbox, waiting before leased within a shard; to look at, not to deliver."""
+    rows: list[tuple[int, Claimed]] = []
+    for table in (_waiting, _leased):
+        for key, raw in tx.scan(table.prefix + b"\x00", table.prefix + b"\xff", limit=limit):
+            rows.append((_due_ns(table, key), Claimed(key, table.decode(raw))))
+    rows.sort(key=lambda row: row[0])
+    return rows if limit is None else rows[:limit]
+
+
+def _lease(tx: Transaction, key: bytes, entry: Entry, until_ns: int, owner: str) -> Claimed:
+    losses = entry.losses + 1 if entry.owner else entry.losses
+    entry = msgspec.structs.replace(entry, owner=owner, losses=losses)
+    tx.delete(key)
+    return Claimed(_put(tx, _leased, entry, until_ns), entry)
+
+
+def _put(tx: Transaction, table: Table[Entry], entry: Entry, due_ns: int) -> bytes:
+    key = table.key(crc32(entry.id.encode()) % SHARDS, due_ns, entry.id)
+    tx.put(key, table.codec.encode(entry))
+    return key
+
+
+def _due_ns(table: Table[Entry], key: bytes) -> int:
+    due_ns = table.parts(key)[1]
+    assert isinstance(due_ns, int)
+    return due_ns
+
+
+def _table(key: bytes) -> Table[Entry]:
+    return _leased if key.startswith(_leased.prefix) else _waiting
