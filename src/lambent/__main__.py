@@ -1,0 +1,5 @@
+"""`python -m lambent` is `lambent`."""
+
+from lambent.cli import main
+
+main()

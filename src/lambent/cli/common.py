@@ -1,0 +1,102 @@
+"""What commands share: the data folder, the running cloud's address, and clients for it."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+DEFAULT_ENDPOINT = "http://127.0.0.1:4566"
+HEALTH_TIMEOUT_S = 5.0
+
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", help="The data folder (default: the platform's place for application data)."),
+]
+EndpointOption = Annotated[
+    str | None,
+    typer.Option("--endpoint", envvar="LAMBENT_ENDPOINT", help="Address of the cloud (default: the running one's)."),
+]
+RegionOption = Annotated[str, typer.Option("--region", envvar="AWS_DEFAULT_REGION", help="The region to work in.")]
+
+
+class Failure(Exception):
+    """Something the user can mend; shown as one line, exit code 1."""
+
+
+def complain(message: str) -> None:
+    """One line on standard error."""
+    print(f"lambent: {message}", file=sys.stderr, flush=True)
+
+
+def data_folder(data: Path | None) -> Path:
+    """The data folder: the option, else LAMBENT_DATA, else the platform's place for application data."""
+    if data is not None:
+        return data.expanduser().absolute()
+    if os.environ.get("LAMBENT_DATA"):
+        return Path(os.environ["LAMBENT_DATA"]).expanduser().absolute()
+    # Deferred: only commands that fall back to the default need it.
+    import platformdirs
+
+    return Path(platformdirs.user_data_dir("lambent", appauthor=False))
+
+
+def node_file(folder: Path) -> Path:
+    """Where a running node says its process id and address."""
+    return folder / "node.json"
+
+
+def running_node(folder: Path) -> dict[str, Any] | None:
+    """The node that runs on `folder`: {"pid", "endpoint"}; None when none does."""
+    try:
+        node: dict[str, Any] = json.loads(node_file(folder).read_text())
+        os.kill(node["pid"], 0)
+    except (OSError, ValueError, KeyError):
+        return None
+    return node
+
+
+def find_endpoint(endpoint: str | None, data: Path | None = None) -> str:
+    """The address given, else the running node's, else the default one."""
+    if endpoint:
+        return endpoint.rstrip("/")
+    node = running_node(data_folder(data))
+    return str(node["endpoint"]) if node else DEFAULT_ENDPOINT
+
+
+def health(endpoint: str) -> dict[str, Any] | None:
+    """What /_lambent/health answers; None when nobody answers there."""
+    try:
+        with urllib.request.urlopen(f"{endpoint}/_lambent/health", timeout=HEALTH_TIMEOUT_S) as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
+    except (urllib.error.URLError, OSError, ValueError):
+        return None
+
+
+def require_health(endpoint: str) -> dict[str, Any]:
+    """As `health`, but a cloud that does not answer is a failure."""
+    found = health(endpoint)
+    if found is None:
+        raise Failure(f"no cloud answers at {endpoint}; start one with `lambent up --detach`")
+    return found
+
+
+def client(service: str, endpoint: str, region: str) -> Any:
+    """A boto3 client for the cloud, with the user's own credentials, or the conventional ones where there are none."""
+    # Deferred: boto3 takes a third of a second to load, which `up` and `env` need not wait for.
+    import boto3
+    from botocore.config import Config
+
+    session = boto3.Session(region_name=region)
+    keys = {}
+    if session.get_credentials() is None:
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+    config = Config(retries={"max_attempts": 2}, s3={"addressing_style": "path"}, read_timeout=900)
+    return session.client(service, endpoint_url=endpoint, config=config, **keys)  # type: ignore[call-overload]

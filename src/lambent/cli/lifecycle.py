@@ -1,0 +1,66 @@
+"""`lambent down`, `status` and `env`."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from typing import Annotated
+
+import typer
+
+from .common import DataOption, EndpointOption, Failure, RegionOption, data_folder, find_endpoint, health, running_node
+
+STOP_TIMEOUT_S = 30.0
+
+
+def down(data: DataOption = None) -> None:
+    """Stop the cloud that runs on the data folder; what it holds stays."""
+    folder = data_folder(data)
+    node = running_node(folder)
+    if node is None:
+        print("no cloud is running")
+        return
+    os.kill(node["pid"], signal.SIGTERM)
+    deadline = time.monotonic() + STOP_TIMEOUT_S
+    while running_node(folder) is not None:
+        if time.monotonic() > deadline:
+            raise Failure(f"process {node['pid']} has not stopped within {STOP_TIMEOUT_S:.0f} s")
+        time.sleep(0.02)
+    print(f"stopped {node['endpoint']}")
+
+
+def status(endpoint: EndpointOption = None, data: DataOption = None) -> None:
+    """Show whether the cloud runs, and what is built into it."""
+    # Deferred: drawing tables is of no use to the other commands of this file.
+    from rich.console import Console
+    from rich.table import Table
+
+    address = find_endpoint(endpoint, data)
+    found = health(address)
+    console = Console()
+    if found is None:
+        console.print(f"[bold]stopped[/]  nobody answers at {address}")
+        raise typer.Exit(3)
+    console.print(f"[bold green]running[/]  {address}  Lambent {found['version']}  process {found['pid']}")
+    console.print(f"data     {found['data']}")
+    table = Table("service", "operations built", "of", box=None, padding=(0, 2, 0, 0))
+    for name, service in sorted(found["services"].items()):
+        table.add_row(name, str(service["operations"]), str(service["modelled"]))
+    console.print(table)
+
+
+def env(
+    endpoint: EndpointOption = None,
+    data: DataOption = None,
+    region: RegionOption = "us-east-1",
+    account: Annotated[str, typer.Option(help="A 12-digit account to be root of.")] = "",
+) -> None:
+    """Print the lines that point boto3, the AWS CLI and SAM at the cloud: eval "$(lambent env)"."""
+    if account and not (len(account) == 12 and account.isdigit()):
+        raise Failure(f"{account!r} is not a 12-digit account number")
+    print(f"export AWS_ENDPOINT_URL={find_endpoint(endpoint, data)}")
+    print(f"export AWS_ACCESS_KEY_ID={account or 'test'}")
+    print("export AWS_SECRET_ACCESS_KEY=test")
+    print(f"export AWS_DEFAULT_REGION={region}")
+    print("unset AWS_SESSION_TOKEN AWS_PROFILE")

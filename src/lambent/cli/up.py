@@ -1,0 +1,117 @@
+"""`lambent up`: run a node in the foreground, or leave it running in the background."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import subprocess
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from .common import DataOption, Failure, data_folder, running_node
+
+START_TIMEOUT_S = 30.0
+
+
+class Durability(StrEnum):
+    """What an acknowledged write survives."""
+
+    NORMAL = "normal"
+    STRICT = "strict"
+
+
+class Auth(StrEnum):
+    """Who gets in: `default` knows the conventional keys on loopback, `strict` only issued ones."""
+
+    DEFAULT = "default"
+    STRICT = "strict"
+
+
+def up(
+    port: Annotated[int, typer.Option(help="The port to serve on; 0 takes a free one.", min=0, max=65535)] = 4566,
+    host: Annotated[str, typer.Option(help="The address to serve on.")] = "127.0.0.1",
+    data: DataOption = None,
+    durability: Annotated[
+        Durability, typer.Option(help="normal survives kill -9 of the process; strict a power cut too.")
+    ] = Durability.NORMAL,
+    auth: Annotated[Auth, typer.Option(help="default has conventional keys; strict only issued ones.")] = Auth.DEFAULT,
+    region: Annotated[str, typer.Option(help="The region of clients that name none.")] = "us-east-1",
+    tls_port: Annotated[int | None, typer.Option(help="Serve HTTPS on this port too.", min=0, max=65535)] = None,
+    tls_certificate: Annotated[Path | None, typer.Option(help="A PEM certificate chain (default: made here).")] = None,
+    tls_key: Annotated[Path | None, typer.Option(help="The PEM private key of the certificate.")] = None,
+    detach: Annotated[bool, typer.Option("--detach", help="Leave the cloud running in the background.")] = False,
+) -> None:
+    """Run the cloud. Prints one line `ready http://HOST:PORT` when it serves."""
+    folder = data_folder(data)
+    if auth is Auth.DEFAULT and not _is_loopback(host):
+        raise Failure(f"{host} is not a loopback address: there Lambent starts only with --auth strict")
+    if (tls_certificate is None) != (tls_key is None):
+        raise Failure("--tls-certificate and --tls-key go together")
+    node = running_node(folder)
+    if node is not None:
+        raise Failure(f"a cloud already runs on {folder} (process {node['pid']}, {node['endpoint']})")
+    if detach:
+        start_detached(folder, [argument for argument in sys.argv[1:] if argument != "--detach"])
+        return
+    # Deferred: the parent of a detached cloud need not load the rooms.
+    from lambent.node import NodeOptions, StartFailure, run
+
+    options = NodeOptions(
+        host=host,
+        port=port,
+        folder=folder,
+        durability=durability.value,
+        auth=auth.value,
+        region=region,
+        tls_port=tls_port,
+        tls_certificate=tls_certificate,
+        tls_key=tls_key,
+    )
+    try:
+        run(options)
+    except StartFailure as failure:
+        raise Failure(str(failure)) from None
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def start_detached(folder: Path, arguments: list[str]) -> str:
+    """Start `lambent ARGUMENTS` in the background; prints its ready line, and returns the address."""
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / "lambent.log"
+    with log.open("ab") as out:
+        position = out.seek(0, os.SEEK_END)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "lambent", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            env={**os.environ, "LAMBENT_DATA": str(folder)},
+        )
+    deadline = time.monotonic() + START_TIMEOUT_S
+    while time.monotonic() < deadline:
+        with log.open("rb") as lines:
+            lines.seek(position)
+            said = lines.read().decode(errors="replace")
+        for line in said.splitlines():
+            if line.startswith("ready "):
+                print(line, flush=True)
+                return line.split(" ", 1)[1]
+        if process.poll() is not None:
+            raise Failure(said.strip().removeprefix("lambent: ") or f"the cloud did not start; see {log}")
+        time.sleep(0.02)
+    process.terminate()
+    raise Failure(f"the cloud was not ready within {START_TIMEOUT_S:.0f} s; see {log}")
