@@ -154,7 +154,6 @@ class LoopStore(ABC):
         self._listeners: list[Callable[[Added], None]] = []
         self._closed = False
         self._scheduled = False
-        self._idle: list[asyncio.Future[None]] = []
 
     @abstractmethod
     def base_get(self, key: bytes) -> bytes | None:

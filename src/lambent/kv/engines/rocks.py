@@ -1,0 +1,185 @@
+"""The embedded engine: RocksDB in a folder of this machine, through rocksdict.
+
+What rocksdict gives decides the shape: a write holds the interpreter's lock, `flush_wal(sync=True)` lets go of it. So a
+batch is written in the loop (microseconds: the log reaches the operating system, the memtable the reader), and only
+the fsync of strict durability runs in a thread, while the next group gathers.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import Literal, cast
+
+from rocksdict import (
+    BlockBasedOptions,
+    Cache,
+    Checkpoint,
+    DBCompressionType,
+    DBRecoveryMode,
+    Options,
+    Rdict,
+    ReadOptions,
+    WriteBatch,
+)
+
+from lambent.contracts.clock import Clock
+from lambent.contracts.ids import Ids
+from lambent.kv.buffer import Rows
+from lambent.kv.errors import StoreClosed, WriteFailed
+from lambent.kv.folder import FolderLock, check_format
+
+from .loop import LoopStore
+
+Durability = Literal["normal", "strict"]
+
+MIB = 1024 * 1024
+MEMTABLE_BYTES = 16 * MIB
+CACHE_BYTES = 16 * MIB
+DATABASE = "rocks"
+
+
+class RocksStore(LoopStore):
+    """Opens, and makes if need be, the store in the folder `path`.
+
+    `durability`: "normal" survives the death of the process with nothing acknowledged lost; "strict" also the loss of
+    power. Raises `StoreInUse` when another process has the folder open, `StoreTooNew` for a folder of a newer program.
+    """
+
+    def __init__(self, path: str, clock: Clock, ids: Ids, durability: Durability = "normal") -> None:
+        super().__init__(clock, ids)
+        if durability not in ("normal", "strict"):
+            raise ValueError(f"durability is normal or strict, not {durability!r}")
+        self._folder = Path(path)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._lock = FolderLock(self._folder)
+        try:
+            check_format(self._folder)
+            self._db = Rdict(str(self._folder / DATABASE), _options())
+        except BaseException:
+            self._lock.release()
+            raise
+        self._syncer = ThreadPoolExecutor(1, "kv-fsync") if durability == "strict" else None
+        self._broken: BaseException | None = None
+        self._busy = asyncio.Lock()  # a checkpoint and the closing of the database wait for each other
+
+    def base_get(self, key: bytes) -> bytes | None:
+        """The committed value of `key`."""
+        if self._broken is not None:
+            raise self._refusal()
+        value: bytes | None = self._db.get(key)
+        return value
+
+    def base_scan(self, begin: bytes, end: bytes, limit: int | None, reverse: bool) -> Rows:
+        """Committed rows of `begin <= key < end`."""
+        if self._broken is not None:
+            raise self._refusal()
+        # The bounds let RocksDB stop at the range's end instead of wading through deleted keys behind it.
+        options = ReadOptions()
+        options.set_iterate_upper_bound(end)
+        if reverse:
+            options.set_iterate_lower_bound(begin)
+            items = self._db.items(backwards=True, read_opt=options)
+        else:
+            items = self._db.items(from_key=begin, read_opt=options)
+        rows = cast("Iterable[tuple[bytes, bytes]]", items)
+        return list(rows if limit is None else islice(rows, limit))
+
+    def commit(self, writes: dict[bytes, bytes | None]) -> asyncio.Future[None] | None:
+        """Write a batch to the log; with strict durability the returned future is done after its fsync."""
+        if self._broken is not None:
+            raise self._refusal()
+        if not writes:
+            return None
+        batch = WriteBatch(raw_mode=True)
+        put, delete = batch.put, batch.delete
+        for key, value in writes.items():
+            if value is None:
+                delete(key)
+            else:
+                put(key, value)
+        self._db.write(batch)
+        if self._syncer is None:
+            return None
+        return asyncio.get_running_loop().run_in_executor(self._syncer, self._sync)
+
+    async def checkpoint(self, path: str) -> None:
+        """Write a copy of the store to the new folder `path`, which a `RocksStore` can open. Costs little space as
+        long as it is on the same file system: files are linked."""
+        async with self._busy:
+            await self.settle()
+            if self._closed:
+                raise StoreClosed("the store is closed")
+            # First the memtable, which takes long but lets the loop go on; linking the files is then quick.
+            await asyncio.to_thread(self._db.flush, True)
+            target = _new_folder(path)
+            Checkpoint(self._db).create_checkpoint(str(target / DATABASE))
+            check_format(target)
+
+    async def close(self) -> None:
+        """Commit what is under way and release the folder. May be called twice."""
+        async with self._busy:
+            if self._closed:
+                return
+            await super().close()
+            if self._syncer is not None:
+                self._syncer.shutdown()
+            self._db.close()
+            self._lock.release()
+
+    def _sync(self) -> None:
+        try:
+            self._db.flush_wal(True)
+        except Exception as error:
+            # The batch is in the memtable but perhaps not on the disk, and the kernel may have dropped the pages: no
+            # answer from here on would be true. Only a restart, which reads the log again, can tell.
+            self._broken = error
+            raise
+
+    def _refusal(self) -> WriteFailed:
+        error = WriteFailed(f"the store stopped after a failed fsync: {self._broken}; restart to recover")
+        error.__cause__ = self._broken
+        return error
+
+
+def _new_folder(path: str) -> Path:
+    folder = Path(path)
+    folder.mkdir(parents=True)
+    return folder
+
+
+def _options() -> Options:
+    """Small memory, few threads, one writer."""
+    blocks = BlockBasedOptions()
+    blocks.set_block_cache(Cache(CACHE_BYTES))
+    blocks.set_bloom_filter(10, False)
+    blocks.set_cache_index_and_filter_blocks(True)
+    blocks.set_pin_l0_filter_and_index_blocks_in_cache(True)
+    blocks.set_format_version(5)
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_block_based_table_factory(blocks)
+    options.set_compression_type(DBCompressionType.lz4())
+    options.set_write_buffer_size(MEMTABLE_BYTES)
+    options.set_max_write_buffer_number(4)
+    options.set_max_background_jobs(2)
+    options.set_max_open_files(256)
+    options.set_max_file_opening_threads(1)
+    # A kill leaves at most a torn last record in the log, which was never acknowledged: everything before it counts.
+    options.set_wal_recovery_mode(DBRecoveryMode.point_in_time())
+    # A stalled write would hold up the loop; rather read a few more files for a while.
+    options.set_level_zero_slowdown_writes_trigger(40)
+    options.set_level_zero_stop_writes_trigger(80)
+    # Queues leave long runs of deleted keys behind; files full of them are compacted early.
+    options.add_compact_on_deletion_collector_factory(4096, 2048, 0.5)
+    options.set_allow_concurrent_memtable_write(False)
+    options.set_enable_write_thread_adaptive_yield(False)
+    options.set_bytes_per_sync(MIB)
+    options.set_keep_log_file_num(2)
+    options.set_max_log_file_size(MIB)
+    options.set_stats_dump_period_sec(0)
+    options.set_stats_persist_period_sec(0)
+    return options
