@@ -1,0 +1,167 @@
+"""The front door: the rooms that a request to the AWS API passes, in their order.
+
+1. edge (edge.py) reads the head; the body stays a stream
+2. identify     which service and operation
+3. authenticate who is calling
+4. parse        bytes to parameters, checked against the model
+5. authorize    may they
+6. dispatch     run the handler in its transaction
+7. serialize    result or error to bytes, here and nowhere else
+8. journal      what happened, for whoever listens
+
+Doors that are not the AWS API (health, browser preflights, uploads of forms) branch off after step 2.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from lambent import wire
+from lambent.auth import Authenticated, Endpoint, Verifier
+from lambent.contracts.caller import Credential
+from lambent.contracts.errors import ServiceError
+from lambent.contracts.http import Body, BodyBroken, BodyTooLarge, Request, Response
+from lambent.contracts.ports import Cloud
+from lambent.kit import Context
+from lambent.wire import Codec, Route
+
+from .dispatch import Dispatcher
+
+Door = Callable[[Cloud, Request], Awaitable[Response | None]]
+FormDoor = Callable[[Context, Request], Awaitable[Response]]
+Journal = Callable[[Context, Route, Response], None]
+
+BODY_BYTES_MAX = 16 << 20
+"""The longest body of an operation that does not stream."""
+
+_log = logging.getLogger("lambent.gateway")
+
+
+class InternalFailure(ServiceError):
+    """Something broke in Lambent itself; the log has the rest."""
+
+    status = 500
+
+
+class InternalError(ServiceError):
+    """S3's name for the same."""
+
+    status = 500
+
+
+class UnknownService(ServiceError):
+    """The request is no request to any service that AWS has."""
+
+    code = "UnknownOperationException"
+    status = 404
+
+
+class RequestEntityTooLarge(ServiceError):
+    """The body is longer than the operation accepts."""
+
+    code = "RequestEntityTooLargeException"
+    status = 413
+
+
+class FrontDoor:
+    """Answers requests. `doors` are tried by path prefix before the AWS API; `branches` by the name that identify
+    gives to requests that are no operation of a model (a browser's form upload, a preflight)."""
+
+    def __init__(
+        self,
+        cloud: Cloud,
+        dispatcher: Dispatcher,
+        *,
+        bases: tuple[str, ...],
+        doors: Mapping[str, Door],
+        branches: Mapping[str, Door],
+        decorate: Callable[[Request, Route, Response], Awaitable[None]] | None = None,
+        journal: Journal | None = None,
+    ) -> None:
+        self._cloud = cloud
+        self._dispatcher = dispatcher
+        self._bases = bases
+        self._doors = doors
+        self._branches = branches
+        self._decorate = decorate
+        self._journal = journal
+        self._verifier = Verifier()
+        self._endpoints: dict[tuple[str, str], Endpoint] = {}
+
+    async def __call__(self, request: Request) -> Response:
+        """Answer one request; never raises but for a client that went away."""
+        if request.path.startswith("/_lambent/"):
+            return await self._open_door(request)
+        try:
+            route = wire.identify(request, self._bases)
+        except ServiceError as error:
+            return wire.plain_error(error, request)
+        if route is None:
+            return wire.plain_error(UnknownService("No AWS service answers to this request."), request)
+        branch = self._branches.get(route.operation)
+        if branch is not None:
+            answer = await branch(self._cloud, request)
+            if answer is not None:
+                return answer
+        codec = wire.codec(route)
+        ctx: Context | None = None
+        try:
+            who = await self._authenticate(request, route, codec)
+            region = who.region or route.region or self._cloud.settings.region
+            ctx = Context(self._cloud, who.caller, region, request.id, request)
+            body: bytes | Body = who.body if codec.streaming else await who.body.read(BODY_BYTES_MAX)
+            params = codec.parse(request, body)
+            result = await self._dispatcher.run(ctx, route.service, route.operation, params)
+            response = codec.serialize(result, request.id)
+        except ServiceError as error:
+            response = codec.serialize_error(error, request.id, request)
+        except BodyTooLarge:
+            response = codec.serialize_error(RequestEntityTooLarge("Request is too large."), request.id, request)
+        except BodyBroken:
+            raise
+        except Exception:
+            _log.exception("request %s: %s %s failed", request.id, route.service, route.operation)
+            failure = InternalError if route.service == "s3" else InternalFailure
+            response = codec.serialize_error(failure(_SORRY), request.id, request)
+        if self._decorate is not None and "origin" in request.headers:
+            await self._decorate(request, route, response)
+        if self._journal is not None and ctx is not None:
+            self._journal(ctx, route, response)
+        return response
+
+    async def _authenticate(self, request: Request, route: Route, codec: Codec) -> Authenticated:
+        key = (route.service, route.protocol)
+        endpoint = self._endpoints.get(key)
+        if endpoint is None:
+            endpoint = self._endpoints[key] = Endpoint(wire.signing_name(route.service), route.protocol)
+        return await self._verifier.authenticate(
+            request,
+            endpoint,
+            self._find,
+            self._cloud.clock.now_ns(),
+            streaming=codec.streaming,
+            body_limit=BODY_BYTES_MAX,
+        )
+
+    async def _find(self, access_key: str) -> Credential | None:
+        directory = self._cloud.directory
+        return await self._cloud.store.read(lambda tx: directory.credential(tx, access_key))
+
+    async def _open_door(self, request: Request) -> Response:
+        name = request.path.split("/", 3)[2]
+        door = self._doors.get(name)
+        answer = await door(self._cloud, request) if door is not None else None
+        return answer or Response(404, [("content-type", "text/plain")], b"Lambent has no such door.\n")
+
+
+_SORRY = "We encountered an internal error. Please try again."
+
+
+def json_response(value: Any, status: int = 200) -> Response:
+    """A JSON answer of a door."""
+    # Deferred to the doors, which are not on the fast path: orjson is loaded by the wire anyway.
+    import orjson
+
+    return Response(status, [("content-type", "application/json")], orjson.dumps(value, option=orjson.OPT_INDENT_2))
