@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Mapping
 from typing import Any
 
-from lambent.app import Targets, load_service
 from lambent.blobs.memory import MemoryBlobs
 from lambent.contracts.caller import Caller, root
 from lambent.contracts.clock import ManualClock
@@ -16,6 +15,7 @@ from lambent.contracts.ports import Cloud, Settings
 from lambent.gateway.authorize import PolicyGuard
 from lambent.gateway.dispatch import Dispatcher
 from lambent.kv.engines.memory import MemoryStore
+from lambent.registry import Targets, load_service
 from lambent.services.iam.directory import IamDirectory
 
 ACCOUNT = "000000000000"

@@ -1,0 +1,55 @@
+"""Which services are built and where they live: the one place to add a service to. Each is loaded at first use."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator, Mapping
+
+from lambent.contracts.events import Target
+from lambent.contracts.ports import Cloud
+from lambent.kit import Service
+
+SERVICES: dict[str, str] = {
+    "cloudformation": "lambent.services.cloudformation",
+    "iam": "lambent.services.iam",
+    "lambda": "lambent.services.lambda_",
+    "logs": "lambent.services.logs",
+    "s3": "lambent.services.s3",
+    "sts": "lambent.services.sts",
+}
+"""Every built service and its package, loaded at first use."""
+
+_TARGET_ROOMS: dict[str, str] = {"cloudformation": "lambent.deploy"}
+"""Targets that are offered by a room other than the service's own package."""
+
+
+def load_service(name: str) -> Service:
+    """The service `name`; `KeyError` when Lambent has none of that name."""
+    service = importlib.import_module(SERVICES[name]).service
+    assert isinstance(service, Service)
+    return service
+
+
+def load_target(cloud: Cloud, service: str) -> Target:
+    """The target that `service` offers to the bus; `KeyError` when it offers none."""
+    room = importlib.import_module(_TARGET_ROOMS.get(service) or SERVICES[service])
+    return room.targets[service](cloud)  # type: ignore[no-any-return]
+
+
+class Targets(Mapping[str, Target]):
+    """Targets by service, each built at first use."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._found: dict[str, Target] = {}
+
+    def __getitem__(self, service: str) -> Target:
+        if service not in self._found:
+            self._found[service] = load_target(self._cloud, service)
+        return self._found[service]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(SERVICES)
+
+    def __len__(self) -> int:
+        return len(SERVICES)
