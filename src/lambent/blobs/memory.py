@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator
 
 from lambent.contracts.ids import Ids
 from lambent.contracts.ports import BlobInfo
 
+from . import names
 from .digests import Digests
 
 PIECE_BYTES = 256 * 1024
 
 
 class MemoryBlobs:
-    """Keeps bodies in a dict. `now_ns` is not needed: `collect` treats every blob as old enough."""
+    """Keeps bodies in a dict."""
 
     def __init__(self, ids: Ids) -> None:
         self._ids = ids
@@ -47,11 +48,14 @@ class MemoryBlobs:
         """Forget `name`; streams that are under way go on."""
         self._bodies.pop(name, None)
 
-    async def collect(self, named: Iterable[str]) -> int:
-        """Remove every blob that is not in `named`; returns how many."""
-        lost = set(self._bodies) - set(named)
+    async def collect(self, named: names.Named, grace_s: float = 0.0) -> int:
+        """Remove every blob that nothing names; returns how many. Blobs here have no age: any grace above 0 spares
+        all of them."""
+        listed = [] if grace_s > 0 else list(self._bodies)
+        in_use = await names.in_use(named)
+        lost = [name for name in listed if name not in in_use]
         for name in lost:
-            del self._bodies[name]
+            self._bodies.pop(name, None)
         return len(lost)
 
     async def close(self) -> None:
@@ -64,7 +68,7 @@ class MemoryBlobs:
         return body[offset : offset + length]
 
     def _keep(self, data: bytes, running: Digests) -> BlobInfo:
-        name = self._ids.hex(32)
+        name = names.new(self._ids)
         self._bodies[name] = data
         return BlobInfo(name=name, length=len(data), digests=running.finish())
 
