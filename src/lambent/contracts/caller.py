@@ -25,6 +25,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     `role_arn` is then the role's own ARN. `session_policies` are policy documents passed to AssumeRole and the like;
     `session_policy_arns` managed policies passed in the same way. `service` is the service principal
     (`s3.amazonaws.com`) of kind SERVICE. `issued_at_ns` is when a temporary credential was issued, else 0.
+    `source_identity` was set by AssumeRole and stays with the session.
     """
 
     kind: Principal
@@ -39,6 +40,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     tags: tuple[tuple[str, str], ...] = ()
     issued_at_ns: int = 0
     mfa: bool = False
+    source_identity: str = ""
 
 
 ANONYMOUS = Caller(kind=Principal.ANONYMOUS, account="anonymous", arn="*", user_id="anonymous")
