@@ -1,0 +1,1 @@
+"""Benchmarks that run against any endpoint that speaks the AWS wire protocols."""
