@@ -1,0 +1,13 @@
+"""The deployment engine of CloudFormation: runs operations on stacks so that they survive crashes."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from lambent.contracts.events import Target
+from lambent.contracts.ports import Cloud
+
+from .engine import StackEngine
+
+targets: Final[Mapping[str, Callable[[Cloud], Target]]] = {"cloudformation": StackEngine}
+
+__all__ = ["StackEngine", "targets"]

@@ -1,0 +1,67 @@
+"""Which resource types are built, and their handlers. A module per service, loaded when one of its types is used."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from typing import Final, Protocol
+
+from .base import Handler, HandlerFailed, Physical, Work
+
+__all__ = ["BUILT", "Handler", "HandlerFailed", "Handlers", "Physical", "Registry", "Work"]
+
+BUILT: Final[Mapping[str, str]] = {
+    "AWS::CloudFormation::CustomResource": "custom",
+    "AWS::CloudFormation::Stack": "nested",
+    "AWS::CloudFormation::WaitConditionHandle": "cloudformation",
+    "AWS::IAM::AccessKey": "iam_users",
+    "AWS::IAM::Group": "iam_users",
+    "AWS::IAM::InstanceProfile": "iam",
+    "AWS::IAM::ManagedPolicy": "iam_policies",
+    "AWS::IAM::Policy": "iam_policies",
+    "AWS::IAM::Role": "iam",
+    "AWS::IAM::User": "iam_users",
+    "AWS::IAM::UserToGroupAddition": "iam_users",
+    "AWS::Lambda::Alias": "lambda_versions",
+    "AWS::Lambda::EventInvokeConfig": "lambda_access",
+    "AWS::Lambda::EventSourceMapping": "lambda_access",
+    "AWS::Lambda::Function": "lambda_",
+    "AWS::Lambda::LayerVersion": "lambda_versions",
+    "AWS::Lambda::LayerVersionPermission": "lambda_versions",
+    "AWS::Lambda::Permission": "lambda_access",
+    "AWS::Lambda::Url": "lambda_access",
+    "AWS::Lambda::Version": "lambda_versions",
+    "AWS::Logs::LogGroup": "logs",
+    "AWS::Logs::LogStream": "logs",
+    "AWS::S3::Bucket": "s3",
+    "AWS::S3::BucketPolicy": "s3",
+}
+"""Resource type to the module that has its handler."""
+
+
+class Handlers(Protocol):
+    """Where the engine finds handlers; tests give it their own."""
+
+    def built(self, type_name: str) -> bool:
+        """Is there a handler of this type?"""
+        ...
+
+    def handler(self, type_name: str) -> Handler:
+        """The handler of a built type."""
+        ...
+
+
+class Registry:
+    """The handlers of this package."""
+
+    def built(self, type_name: str) -> bool:
+        """Is there a handler of this type?"""
+        return type_name in BUILT or type_name.startswith("Custom::")
+
+    def handler(self, type_name: str) -> Handler:
+        """The handler of a built type."""
+        # Modules load when they are needed: a stack uses a few of them.
+        module = importlib.import_module(f"{__name__}.{BUILT.get(type_name, 'custom')}")
+        found = module.HANDLERS.get(type_name) or module.HANDLERS["AWS::CloudFormation::CustomResource"]
+        assert isinstance(found, Handler)
+        return found

@@ -1,0 +1,1 @@
+"""The template language: reading, checking, expanding and evaluating templates. Pure: no store, no clock, no I/O."""
