@@ -81,12 +81,20 @@ class RocksStore(LoopStore):
         options = ReadOptions()
         options.set_iterate_upper_bound(end)
         if reverse:
-            options.set_iterate_lower_bound(begin)
-            items = self._db.items(backwards=True, read_opt=options)
-        else:
-            items = self._db.items(from_key=begin, read_opt=options)
-        rows = cast("Iterable[tuple[bytes, bytes]]", items)
+            return self._descend(begin, limit, options)
+        rows = cast("Iterable[tuple[bytes, bytes]]", self._db.items(from_key=begin, read_opt=options))
         return list(rows if limit is None else islice(rows, limit))
+
+    def _descend(self, begin: bytes, limit: int | None, options: ReadOptions) -> Rows:
+        # Not by a lower bound: rocksdict 0.3.29 sets the upper one in its place.
+        found: Rows = []
+        for row in cast("Iterable[tuple[bytes, bytes]]", self._db.items(backwards=True, read_opt=options)):
+            if row[0] < begin:
+                break
+            found.append(row)
+            if len(found) == limit:
+                break
+        return found
 
     def commit(self, writes: dict[bytes, bytes | None]) -> asyncio.Future[None] | None:
         """Write a batch to the log; with strict durability the returned future is done after its fsync."""
