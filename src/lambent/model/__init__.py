@@ -1,0 +1,18 @@
+"""AWS's service models: the one facade over botocore's data. Nothing else opens those files."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from .load import load, services
+from .shapes import OperationModel, ServiceModel, Shape
+
+
+@cache
+def service_model(name: str) -> ServiceModel:
+    """The model of a service by botocore's name for it (`s3`, `logs`, `stepfunctions`); `KeyError` when there is
+    none."""
+    return ServiceModel(name, load(name))
+
+
+__all__ = ["OperationModel", "ServiceModel", "Shape", "service_model", "services"]
