@@ -280,7 +280,7 @@ class AfterCommitContract:
 
         def fn(tx: Transaction) -> None:
             tx.put(b"k", b"v")
-            tx.on_commit(lambda: 1 // 0)  # type: ignore[arg-type,return-value]
+            tx.on_commit(lambda: 1 // 0)  # type: ignore[arg-type]
 
         async with engine.store() as store:
             await store.write(fn)

@@ -8,6 +8,7 @@ the fsync of strict durability runs in a thread, while the next group gathers.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
@@ -35,6 +36,8 @@ from lambent.kv.folder import FolderLock, check_format
 from .loop import LoopStore
 
 Durability = Literal["normal", "strict"]
+
+_log = logging.getLogger("lambent.kv")
 
 MIB = 1024 * 1024
 MEMTABLE_BYTES = 16 * MIB
@@ -135,7 +138,12 @@ class RocksStore(LoopStore):
             await super().close()
             if self._syncer is not None:
                 self._syncer.shutdown()
-            self._db.close()
+            try:
+                self._db.close()
+            except Exception as error:
+                # After a full disk RocksDB still holds what it could not write; its writers have been told.
+                _log.warning("closed after a failed write: %s", error)
+            del self._db  # frees the database even when closing it failed
             self._lock.release()
 
     def _sync(self) -> None:

@@ -1,0 +1,119 @@
+"""The outbox on every engine: leases, retries, and what other nodes may take."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from lambent.contracts.ports import Store
+from lambent.kv import outbox
+from lambent.kv.outbox import LEASE_NS, Claimed
+from tests.kv.contract import EVENT, Engine
+
+NOW = 1_700_000_000_000_000_000  # where the manual clock stands
+SECOND = 1_000_000_000
+
+
+async def _emit(store: Store, count: int = 1, at_ns: int = 0) -> list[str]:
+    return await store.write(lambda tx: [tx.emit(EVENT, at_ns=at_ns) for _ in range(count)])
+
+
+async def _claim(store: Store, now_ns: int, owner: str = "other", limit: int = 100) -> list[Claimed]:
+    return await store.write(lambda tx: outbox.claim(tx, now_ns, limit, LEASE_NS, owner))
+
+
+async def test_a_fresh_event_is_leased_to_its_node_until_the_lease_ends(engine: Engine) -> None:
+    async with engine.store() as store:
+        (id,) = await _emit(store)
+        assert await _claim(store, NOW) == []
+        assert await _claim(store, NOW + LEASE_NS - 1) == []
+        ((key, entry),) = await _claim(store, NOW + LEASE_NS)
+        assert (entry.id, entry.owner, entry.attempts, entry.losses) == (id, "other", 0, 1)
+        assert await store.read(outbox.next_due_ns) == NOW + 2 * LEASE_NS
+        assert await store.write(lambda tx: outbox.done(tx, key))
+        assert await store.read(outbox.next_due_ns) is None
+        assert not await store.write(lambda tx: outbox.done(tx, key))
+
+
+async def test_a_timer_waits_for_its_time(engine: Engine) -> None:
+    async with engine.store() as store:
+        (later,) = await _emit(store, at_ns=NOW + 20 * SECOND)
+        (sooner,) = await _emit(store, at_ns=NOW + 10 * SECOND)
+        assert await store.read(outbox.next_due_ns) == NOW + 10 * SECOND
+        assert await _claim(store, NOW + 10 * SECOND - 1) == []
+        claimed = await _claim(store, NOW + 25 * SECOND)
+        assert [entry.id for _, entry in claimed] == [sooner, later]
+        assert {entry.losses for _, entry in claimed} == {0}
+
+
+async def test_the_longest_due_are_claimed_first_and_each_once(engine: Engine) -> None:
+    async with engine.store() as store:
+        ids = [(await _emit(store, at_ns=NOW + i))[0] for i in range(1, 21)]
+        first = await _claim(store, NOW + SECOND, limit=5)
+        assert [entry.id for _, entry in first] == ids[:5]
+        rest = await asyncio.gather(*(_claim(store, NOW + SECOND, owner=str(i), limit=7) for i in range(4)))
+        assert sorted(entry.id for claimed in rest for _, entry in claimed) == sorted(ids[5:])
+
+
+async def test_shards_divide_the_queue(engine: Engine) -> None:
+    async with engine.store() as store:
+        ids = await _emit(store, 40)
+        found = [
+            await store.write(lambda tx, shard=shard: outbox.claim(tx, NOW + LEASE_NS, 100, 1, "n", (shard,)))
+            for shard in range(outbox.SHARDS)
+        ]
+        assert all(found)
+        assert sorted(entry.id for claimed in found for _, entry in claimed) == sorted(ids)
+
+
+@pytest.mark.parametrize("count", [True, False])
+async def test_a_retry_waits_and_counts(engine: Engine, count: bool) -> None:
+    async with engine.store() as store:
+        await _emit(store)
+        ((key, entry),) = await _claim(store, NOW + LEASE_NS)
+        due_ns = NOW + 100 * SECOND
+        moved = await store.write(lambda tx: outbox.retry(tx, key, entry, due_ns, count=count))
+        assert moved is not None
+        assert await store.write(lambda tx: outbox.retry(tx, key, entry, due_ns)) is None
+        assert await _claim(store, due_ns - 1) == []
+        ((_, again),) = await _claim(store, due_ns)
+        assert (again.id, again.attempts) == (entry.id, int(count))
+
+
+async def test_whoever_lost_a_lease_has_no_say(engine: Engine) -> None:
+    async with engine.store() as store:
+        await _emit(store)
+        ((old, entry),) = await _claim(store, NOW + LEASE_NS, owner="slow")
+        ((new, _),) = await _claim(store, NOW + 2 * LEASE_NS, owner="quick")
+        assert await store.read(lambda tx: outbox.load(tx, old)) is None
+        assert await store.write(lambda tx: outbox.extend(tx, old, NOW + 9 * LEASE_NS)) is None
+        assert await store.write(lambda tx: outbox.retry(tx, old, entry, NOW)) is None
+        assert not await store.write(lambda tx: outbox.done(tx, old))
+        held = await store.read(lambda tx: outbox.load(tx, new))
+        assert held is not None
+        assert (held.owner, held.losses) == ("quick", 2)
+
+
+async def test_a_long_delivery_extends_its_lease(engine: Engine) -> None:
+    async with engine.store() as store:
+        await _emit(store)
+        ((key, entry),) = await _claim(store, NOW + LEASE_NS)
+        longer = await store.write(lambda tx: outbox.extend(tx, key, NOW + 10 * LEASE_NS))
+        assert longer is not None
+        assert await _claim(store, NOW + 9 * LEASE_NS) == []
+        assert await store.read(lambda tx: outbox.load(tx, longer)) == entry
+
+
+async def test_a_start_takes_over_what_dead_nodes_held(engine: Engine) -> None:
+    async with engine.store() as store:
+        ids = await _emit(store, 5)
+        timers = await _emit(store, 2, at_ns=NOW + 3600 * SECOND)
+        (own,) = await _claim(store, NOW + LEASE_NS, owner="me", limit=1)
+        assert await store.write(lambda tx: outbox.reclaim(tx, NOW, "me", limit=3)) == 3
+        assert await store.write(lambda tx: outbox.reclaim(tx, NOW, "me", limit=3)) == 1
+        assert await store.write(lambda tx: outbox.reclaim(tx, NOW, "me", limit=3)) == 0
+        claimed = await _claim(store, NOW, owner="me")
+        assert sorted(entry.id for _, entry in [own, *claimed]) == sorted(ids)
+        left = {entry.id for _, (_, entry) in await store.read(outbox.pending)}
+        assert left == {*ids, *timers}
