@@ -1,0 +1,1 @@
+"""Files that run inside execution environments, under the functions' interpreters: standard library only."""

@@ -1,0 +1,362 @@
+"""The pool of execution environments: warm ones are used again, last used first; idle ones end after a while.
+
+Concurrency is bounded three times: by the function's reserved concurrency and the account's 1,000, which refuse, and by
+the machine's memory, which waits.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections import deque
+from collections.abc import Callable
+from pathlib import Path
+
+from lambent.contracts.clock import Alarm, Clock
+from lambent.contracts.functions import FunctionHost, FunctionSpec, Invocation, Outcome, TooManyRequests
+from lambent.contracts.ids import Ids
+
+from . import report
+from .cgroups import Cgroups
+from .doorway import Doorway
+from .environment import Ended, Environment
+from .logs import Journal
+from .probe import choose_driver
+from .report import Fault
+from .runtimes import Progress, Runtimes
+from .sandbox import Driver
+from .supply import Supply
+
+ACCOUNT_CONCURRENCY = 1000
+INIT_TIMEOUT_S = 10.0
+IDLE_NS = 10 * 60 * 1_000_000_000
+AGE_MAX_NS = 45 * 60 * 1_000_000_000
+"""Environments end before their credentials, which last an hour, do."""
+_MACHINE_SHARE = 0.75
+_FOOTPRINT_MB = 64
+"""What an idle environment is reckoned to take of the machine, whatever it may take at most."""
+
+
+class _Seat:
+    """What the pool knows about an environment."""
+
+    __slots__ = ("born_ns", "environment", "idle_since_ns", "retired")
+
+    def __init__(self, environment: Environment, now_ns: int) -> None:
+        self.environment = environment
+        self.born_ns = now_ns
+        self.idle_since_ns = now_ns
+        self.retired = False
+
+
+class Environments:
+    """The compute room; implements `contracts.functions.Compute`.
+
+    `folder` is Lambent's data folder, `endpoint` its base URL. `door`, when given, makes the protocol that serves what
+    functions connect to (the gateway's own; without it connections are carried to `endpoint`). `driver` is `auto`,
+    `bubblewrap` or `process`; `network` is `none` (functions reach Lambent only) or `host`. `progress` hears of
+    installations.
+    """
+
+    def __init__(
+        self,
+        host: FunctionHost,
+        clock: Clock,
+        ids: Ids,
+        folder: str | Path,
+        *,
+        endpoint: str = "http://127.0.0.1:4566",
+        door: Callable[[], asyncio.Protocol] | None = None,
+        driver: str = "auto",
+        network: str = "none",
+        progress: Progress | None = None,
+        init_timeout_s: float = INIT_TIMEOUT_S,
+    ) -> None:
+        self._host = host
+        self._clock = clock
+        self._ids = ids
+        self._folder = Path(folder)
+        self._options = (endpoint, door, driver, network)
+        self._init_timeout_s = init_timeout_s
+        self._runtimes = Runtimes(self._folder / "runtimes", progress)
+        self._supply: Supply | None = None
+        self.driver: Driver | None = None
+        self._idle: dict[FunctionSpec, list[_Seat]] = {}
+        self._seats: dict[Environment, _Seat] = {}
+        self._running: dict[str, int] = {}
+        self._running_total = 0
+        self._starting = 0
+        self._queue: deque[asyncio.Future[None]] = deque()
+        self._disposals: set[asyncio.Task[None]] = set()
+        self._alarm: Alarm | None = None
+        pages_mb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+        self._seats_max = max(4, int(pages_mb * _MACHINE_SHARE) // _FOOTPRINT_MB)
+
+    # -- Compute ------------------------------------------------------------------------------------------------------
+
+    async def invoke(self, spec: FunctionSpec, invocation: Invocation) -> Outcome:
+        """Run the function once; see `contracts.functions.Compute`. `NotBuilt`, `RuntimeUnavailable`, `SandboxFailed`
+        and `BadArchive` are raised when no environment can be made, through no fault of the function's code."""
+        unqualified = ":".join(spec.arn.split(":")[:7])
+        self._enter(spec, unqualified)
+        try:
+            while True:
+                seat = self._take(spec)
+                if seat is None:
+                    return await self._invoke_cold(spec, invocation)
+                try:
+                    return await self._call(seat, invocation, spec.timeout_s, 0.0, cold=False)
+                except Ended:
+                    continue
+        finally:
+            self._running_total -= 1
+            left = self._running[unqualified] - 1
+            if left:
+                self._running[unqualified] = left
+            else:
+                del self._running[unqualified]
+
+    def _enter(self, spec: FunctionSpec, unqualified: str) -> None:
+        running = self._running.get(unqualified, 0)
+        reserved = spec.reserved_concurrency
+        if reserved is not None and running >= reserved:
+            raise TooManyRequests("Rate Exceeded.")
+        if self._running_total >= ACCOUNT_CONCURRENCY:
+            raise TooManyRequests("Rate Exceeded.")
+        self._running[unqualified] = running + 1
+        self._running_total += 1
+
+    async def retire(self, arn_prefix: str) -> None:
+        """End the environments of functions whose ARN begins with `arn_prefix`; busy ones after their call."""
+        ended = []
+        for seat in list(self._seats.values()):
+            if seat.environment.spec.arn.startswith(arn_prefix):
+                seat.retired = True
+                if self._unlist(seat):
+                    ended.append(self._end(seat))
+        if ended:
+            await asyncio.wait(ended)
+
+    def runtimes(self) -> list[str]:
+        """Names of the Lambda runtimes that this machine can run."""
+        return list(self._runtimes.found())
+
+    async def prepare(self, runtime: str) -> None:
+        """Install what `runtime` needs, ahead of the first call; `RuntimeUnavailable` when that cannot be done."""
+        await asyncio.to_thread(self._runtimes.packages, runtime)
+
+    async def close(self) -> None:
+        """End every environment and deliver what is left of the logs."""
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._idle.clear()
+        for seat in list(self._seats.values()):
+            self._end(seat)
+        while self._disposals:
+            await asyncio.wait(list(self._disposals))
+        if self._supply is not None:
+            await self._supply.close()
+
+    async def flush_logs(self) -> None:
+        """Wait until the log events written so far are delivered."""
+        if self._supply is not None:
+            await self._supply.shipper.flush()
+
+    # -- one call -----------------------------------------------------------------------------------------------------
+
+    async def _invoke_cold(self, spec: FunctionSpec, invocation: Invocation) -> Outcome:
+        """A call in a new environment. When Init fails, AWS tries once more within the call, and so do we."""
+        supply = self._get_supply()
+        await self._room()
+        journal = supply.journal(spec)
+        started = False
+        timeout_s = float(spec.timeout_s)
+        self._starting += 1
+        try:
+            environment, init_ms, fault = await supply.make(spec, journal, self._init_timeout_s, "init")
+            if environment is None:
+                journal.write(report.start(invocation.request_id, spec.version))
+                started = True
+                environment, again_ms, fault = await supply.make(spec, journal, timeout_s, "invoke")
+                timeout_s = max(0.001, timeout_s - again_ms / 1000)
+                init_ms = 0.0
+                if environment is None:
+                    assert fault is not None
+                    payload = report.error_payload(fault, invocation.request_id)
+                    return self._outcome(spec, invocation, journal, payload, True, again_ms, 0.0, fault, 0, cold=True)
+        finally:
+            self._starting -= 1
+            self._wake()
+        seat = _Seat(environment, self._clock.now_ns())
+        self._seats[environment] = seat
+        environment.ended = lambda: self._gone(seat)
+        try:
+            return await self._call(seat, invocation, timeout_s, init_ms, cold=True, started=started)
+        except Ended:
+            fault = environment.fault or report.exited(0)
+            payload = report.error_payload(fault, invocation.request_id)
+            return self._outcome(
+                spec, invocation, journal, payload, True, 0.0, init_ms, fault, environment.used_mb, cold=True
+            )
+
+    async def _call(
+        self,
+        seat: _Seat,
+        invocation: Invocation,
+        timeout_s: float,
+        init_ms: float,
+        *,
+        cold: bool,
+        started: bool = False,
+    ) -> Outcome:
+        environment = seat.environment
+        spec, journal = environment.spec, environment.journal
+        if environment.fault is not None:
+            self._end(seat)
+            raise Ended
+        if not started:
+            journal.write(report.start(invocation.request_id, spec.version))
+        try:
+            payload, error, duration_ms, fault = await environment.invoke(invocation, timeout_s)
+            return self._outcome(
+                spec,
+                invocation,
+                journal,
+                payload,
+                error,
+                duration_ms,
+                init_ms,
+                fault,
+                environment.used_mb,
+                cold=cold,
+            )
+        finally:
+            self._give_back(seat)
+
+    def _outcome(
+        self,
+        spec: FunctionSpec,
+        invocation: Invocation,
+        journal: Journal,
+        payload: bytes,
+        error: bool,
+        duration_ms: float,
+        init_ms: float,
+        fault: Fault | None,
+        used_mb: int,
+        *,
+        cold: bool,
+    ) -> Outcome:
+        """Write END and REPORT, and put the figures together."""
+        request_id = invocation.request_id
+        if fault is not None:
+            line = report.fault_line(fault, request_id, self._clock.now_ns() // 1_000_000)
+            if line:
+                journal.write(line)
+        journal.write(report.end(request_id))
+        journal.write(report.report(request_id, duration_ms, init_ms, spec.memory_mb, used_mb, fault))
+        return Outcome(
+            payload=payload,
+            error="Unhandled" if error else "",
+            log_tail=journal.take_tail(),
+            cold=cold,
+            init_ms=init_ms,
+            duration_ms=duration_ms,
+            billed_ms=report.billed(duration_ms, init_ms),
+            memory_used_mb=used_mb,
+        )
+
+    # -- seats --------------------------------------------------------------------------------------------------------
+
+    def _take(self, spec: FunctionSpec) -> _Seat | None:
+        """The warm environment used last, unless it is too old."""
+        idle = self._idle.get(spec)
+        while idle:
+            seat = idle.pop()
+            if not idle:
+                del self._idle[spec]
+            if self._clock.now_ns() - seat.born_ns < AGE_MAX_NS and seat.environment.fault is None:
+                return seat
+            self._end(seat)
+        return None
+
+    def _give_back(self, seat: _Seat) -> None:
+        if seat.environment not in self._seats:
+            return
+        if seat.retired or seat.environment.fault is not None:
+            self._end(seat)
+            return
+        seat.idle_since_ns = self._clock.now_ns()
+        self._idle.setdefault(seat.environment.spec, []).append(seat)
+        if self._alarm is None:
+            self._alarm = self._clock.call_at(seat.idle_since_ns + IDLE_NS, self._evict)
+        self._wake()
+
+    def _unlist(self, seat: _Seat) -> bool:
+        """Take a seat out of the idle ones; False when it is busy."""
+        idle = self._idle.get(seat.environment.spec, [])
+        if seat not in idle:
+            return False
+        idle.remove(seat)
+        if not idle:
+            del self._idle[seat.environment.spec]
+        return True
+
+    def _gone(self, seat: _Seat) -> None:
+        """An environment ended by itself."""
+        if self._unlist(seat):
+            self._end(seat)
+
+    def _end(self, seat: _Seat) -> asyncio.Task[None]:
+        self._seats.pop(seat.environment, None)
+        assert self._supply is not None
+        task = asyncio.get_running_loop().create_task(self._supply.dispose(seat.environment))
+        self._disposals.add(task)
+        task.add_done_callback(self._disposals.discard)
+        self._wake()
+        return task
+
+    def _evict(self) -> None:
+        """End what has been idle for long; look again when the next one will have been."""
+        self._alarm = None
+        now_ns = self._clock.now_ns()
+        idle = sorted((seat for seats in self._idle.values() for seat in seats), key=lambda seat: seat.idle_since_ns)
+        for seat in idle:
+            if now_ns - seat.idle_since_ns < IDLE_NS:
+                self._alarm = self._clock.call_at(seat.idle_since_ns + IDLE_NS, self._evict)
+                return
+            self._unlist(seat)
+            self._end(seat)
+
+    async def _room(self) -> None:
+        """Wait until the machine has room for one more environment; idle ones of other functions make way."""
+        while len(self._seats) + self._starting >= self._seats_max:
+            idle = [seat for seats in self._idle.values() for seat in seats]
+            if idle:
+                seat = min(idle, key=lambda seat: seat.idle_since_ns)
+                self._unlist(seat)
+                self._end(seat)
+                continue
+            waiter = asyncio.get_running_loop().create_future()
+            self._queue.append(waiter)
+            await waiter
+
+    def _wake(self) -> None:
+        while self._queue:
+            waiter = self._queue.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
+
+    def _get_supply(self) -> Supply:
+        """The supply, made at first use: a node that runs no function probes nothing."""
+        if self._supply is None:
+            endpoint, door, kind, network = self._options
+            folder = self._folder / "compute"
+            doorway = Doorway(endpoint)
+            cgroups = Cgroups()
+            self.driver = choose_driver(kind, folder, endpoint, doorway.port, network)
+            self._supply = Supply(
+                self._host, self._clock, self._ids, folder, self.driver, cgroups, self._runtimes, doorway, door
+            )
+        return self._supply

@@ -1,0 +1,146 @@
+"""What a driver does: starts a program in a sandbox of its kind, with its doors open and its orders awaited."""
+
+from __future__ import annotations
+
+import array
+import contextlib
+import fcntl
+import json
+import os
+import resource
+import socket
+import struct
+import subprocess
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from .cgroups import PROCESSES_MAX, Group
+from .runtimes import Interpreter
+
+ENTRY = Path(__file__).parent / "inside" / "entry.py"
+_START_TIMEOUT_S = 20
+_PIPE_BYTES = 256 * 1024
+_FILES_MAX = 1024
+_SCM_CREDENTIALS = 2
+
+
+class SandboxFailed(Exception):
+    """The sandbox did not come up; the message holds what the driver said."""
+
+
+class Layout(msgspec.Struct, frozen=True):
+    """Where an environment finds its parts, by the names it sees itself."""
+
+    task: str
+    opt: str
+    runtime: str
+    lang: str
+    tmp: str
+    endpoint: str
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What an environment is made of: folders on the host, /tmp in MiB, memory in MiB (for where no group limits it)."""
+
+    interpreter: Interpreter
+    packages: Path
+    task: Path
+    opt: Path | None
+    tmp_mb: int
+    memory_mb: int
+
+
+class Started(msgspec.Struct):
+    """A sandbox that waits for its orders: `process` is our child, `pid` the runtime's number on the host,
+    `log` the read end of its output, `listeners` its doors (the Runtime API first)."""
+
+    process: subprocess.Popen[bytes]
+    pid: int
+    log: int
+    control: socket.socket
+    listeners: list[socket.socket]
+    layout: Layout
+
+    def order(self, orders: dict[str, object]) -> None:
+        """Send the one message that the entry program waits for, and close the control socket."""
+        data = json.dumps(orders).encode()
+        with self.control:
+            self.control.sendall(struct.pack(">I", len(data)) + data)
+
+    def discard(self) -> None:
+        """Kill everything in the sandbox and reap our child."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.kill()
+        self.process.wait()
+
+
+class Driver(Protocol):
+    """A kind of sandbox."""
+
+    name: str
+
+    def start(self, plan: Plan, group: Group) -> Started:
+        """Start a sandbox (blocking, milliseconds); the calling thread must live as long as the sandbox."""
+        ...
+
+
+class Channels:
+    """The file descriptors between Lambent and a sandbox that is being started."""
+
+    def __init__(self) -> None:
+        self.control, self.control_inside = socket.socketpair()
+        self.control.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+        self.control.settimeout(_START_TIMEOUT_S)
+        self.log, self.log_inside = os.pipe()
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(self.log_inside, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
+        os.set_blocking(self.log, False)
+
+    def close_inside(self) -> None:
+        """Close the sandbox's ends, once it has them."""
+        self.control_inside.close()
+        os.close(self.log_inside)
+
+    def close(self) -> None:
+        """Close our ends, when the start failed."""
+        self.control.close()
+        os.close(self.log)
+
+    def said(self) -> str:
+        """What has been written to the log so far."""
+        with contextlib.suppress(OSError):
+            return os.read(self.log, 4096).decode(errors="replace").strip()
+        return ""
+
+    def doors(self) -> tuple[int, list[socket.socket], list[int]]:
+        """Wait for the entry program's message: its process number on the host, its listening sockets, their ports."""
+        try:
+            data, ancillary, _, _ = self.control.recvmsg(4096, socket.CMSG_SPACE(64) + socket.CMSG_SPACE(12))
+        except TimeoutError:
+            raise SandboxFailed(f"The sandbox did not start within {_START_TIMEOUT_S} seconds") from None
+        if not data:
+            raise SandboxFailed(f"The sandbox ended at its start: {self.said()}")
+        pid, listeners = 0, []
+        for level, kind, content in ancillary:
+            if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+                numbers = array.array("i", content[: len(content) - len(content) % 4])
+                listeners = [socket.socket(fileno=number) for number in numbers]
+            elif level == socket.SOL_SOCKET and kind == _SCM_CREDENTIALS:
+                pid = struct.unpack("3i", content[:12])[0]
+        for listener in listeners:
+            listener.setblocking(False)
+        return pid, listeners, json.loads(data)
+
+
+def limit(pid: int, group: Group, memory_mb: int) -> None:
+    """Set resource limits on a process that is about to start: those AWS sets, and stand-ins for absent groups."""
+    resource.prlimit(pid, resource.RLIMIT_CORE, (0, 0))
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (_FILES_MAX, _FILES_MAX))
+    if not group.limits("pids"):
+        resource.prlimit(pid, resource.RLIMIT_NPROC, (PROCESSES_MAX, PROCESSES_MAX))
+    if not group.limits("memory"):
+        # Counts address space, not use: room is left for stacks and maps; the watch in environment.py does the rest.
+        bytes_max = (memory_mb + 512) << 20
+        resource.prlimit(pid, resource.RLIMIT_DATA, (bytes_max, bytes_max))
