@@ -94,11 +94,9 @@ class Load:
                 blob = b"%d %s" % (info.length, info.name.encode())
             accounts = self.random.sample(range(ACCOUNTS), 2)
             amount, later = self.random.randrange(50), self.random.random() < 0.2
+            plan = Plan(*accounts, amount, later, size, blob)
 
-            def step(
-                tx: Transaction, size: int = size, blob: bytes = blob, plan: tuple[list[int], int, bool] = plan
-            ) -> int:
-                (source, target), amount, later = plan
+            def step(tx: Transaction, plan: Plan = plan) -> int:
                 n = count_of(tx, writer) + 1
                 tx.put(pack(("count", writer)), b"%d" % n)
                 tx.put(pack(("row", writer, n)), b"%d " % n + b"x" * plan.size)
