@@ -220,7 +220,8 @@ class Steps:
         return await self._revert(record, restored)
 
     async def _revert(self, record: Resource, restored: Resource) -> Resource:
-        begun = replace(record, status="UPDATE_IN_PROGRESS", reason="", token=self.cloud.ids.uuid(), intent="undo")
+        token = record.token if record.intent == "undo" else self.cloud.ids.uuid()
+        begun = replace(record, status="UPDATE_IN_PROGRESS", reason="", token=token, intent="undo")
         await self.journal.resource(begun)
         work = self._work(begun, resumed=record.intent == "undo", tags=restored.tags)
         work.old_tags = dict(record.tags)
@@ -245,7 +246,8 @@ class Steps:
             skipped = replace(record, status="DELETE_SKIPPED", reason="", intent="")
             await self.journal.resource(skipped, drop=drop)
             return
-        begun = replace(record, status="DELETE_IN_PROGRESS", reason="", intent="delete", token=self.cloud.ids.uuid())
+        token = record.token if record.intent == "delete" else self.cloud.ids.uuid()
+        begun = replace(record, status="DELETE_IN_PROGRESS", reason="", intent="delete", token=token)
         await self.journal.resource(begun)
         work = self._work(begun, resumed=record.intent == "delete")
         await self._delete(begun, work)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable, Iterable
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from lambent.contracts.caller import Caller
+from lambent.contracts.clock import sleep_until
 from lambent.contracts.errors import ServiceError
 from lambent.contracts.ports import Cloud
 from lambent.services.cloudformation.model import Resource, Stack
@@ -79,6 +81,19 @@ class Work:
         if self.physical_id != physical_id:
             self.physical_id = physical_id
             await self._made(physical_id)
+
+    def ours(self, created: datetime | int | None) -> bool:
+        """Was a thing of our name, created then (a time, or ms), made by an earlier try that a crash cut short?
+
+        AWS rounds some creation times down to seconds, so the same second counts."""
+        if not self.resumed or created is None:
+            return False
+        created_ms = created if isinstance(created, int) else int(created.timestamp() * 1000)
+        return created_ms >= self.started_ms // 1000 * 1000
+
+    async def pause(self, wait_ms: int) -> None:
+        """Wait on the cloud's clock."""
+        await sleep_until(self.cloud.clock, self.cloud.clock.now_ns() + wait_ms * 1_000_000)
 
     def name(self, length_max: int, *, lower: bool = False) -> str:
         """A physical name from stack, logical id and suffix, cut to `length_max` characters."""

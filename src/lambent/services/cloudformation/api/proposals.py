@@ -154,8 +154,8 @@ def given_parameters(req: dict[str, Any], previous: tuple[ParameterValue, ...]) 
         if entry.get("UsePreviousValue"):
             if key not in known:
                 raise ValidationError(
-                    f"Invalid input for parameter key {key}. Cannot specify usePreviousValue as true for a parameter key "
-                    "not in the previous template"
+                    f"Invalid input for parameter key {key}. Cannot specify usePreviousValue as true for a parameter "
+                    "key not in the previous template"
                 )
             found[key] = known[key]
         elif "ParameterValue" not in entry:

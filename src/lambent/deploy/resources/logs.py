@@ -1,0 +1,110 @@
+"""AWS::Logs::LogGroup and AWS::Logs::LogStream."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from lambent.contracts.arn import build
+from lambent.contracts.errors import ServiceError
+
+from .base import Handler, HandlerFailed, Physical, Work, all_tags, chosen, tag_changes
+
+_NOT_FOUND: Final = ("ResourceNotFoundException",)
+_EXISTS: Final = "ResourceAlreadyExistsException"
+
+
+class LogGroup(Handler):
+    """AWS::Logs::LogGroup."""
+
+    name_property = "LogGroupName"
+
+    async def create(self, work: Work, properties: dict[str, Any]) -> Physical:
+        """Create the group and set its retention."""
+        _refuse(properties)
+        name = work.physical_id or properties.get("LogGroupName") or work.name(512)
+        if not work.physical_id:
+            params = {"logGroupName": name}
+            if "KmsKeyId" in properties:
+                params["kmsKeyId"] = properties["KmsKeyId"]
+            if "LogGroupClass" in properties:
+                params["logGroupClass"] = properties["LogGroupClass"]
+            tags = all_tags(work, properties)
+            try:
+                await work.call("logs", "CreateLogGroup", **params, **({"tags": tags} if tags else {}))
+            except ServiceError as error:
+                if error.code != _EXISTS or not work.ours(await self._created_ms(work, name)):
+                    raise
+            await work.made(name)
+        if "RetentionInDays" in properties:
+            days = properties["RetentionInDays"]
+            await work.call("logs", "PutRetentionPolicy", logGroupName=name, retentionInDays=days)
+        return Physical(name, {"Arn": self._arn(work, name)})
+
+    def _arn(self, work: Work, name: str) -> str:
+        return build("logs", work.region, work.account, f"log-group:{name}:*")
+
+    async def _created_ms(self, work: Work, name: str) -> int | None:
+        found = await work.call("logs", "DescribeLogGroups", logGroupNamePrefix=name)
+        return next((g["creationTime"] for g in found["logGroups"] if g["logGroupName"] == name), None)
+
+    async def update(self, work: Work, physical: Physical, old: dict[str, Any], new: dict[str, Any]) -> Physical:
+        """Change retention and tags."""
+        _refuse(new)
+        name = physical.id
+        if chosen(old, "KmsKeyId", "LogGroupClass") != chosen(new, "KmsKeyId", "LogGroupClass"):
+            raise HandlerFailed("Lambent has not built updating KmsKeyId and LogGroupClass of AWS::Logs::LogGroup yet.")
+        if "RetentionInDays" in new:
+            days = new["RetentionInDays"]
+            await work.call("logs", "PutRetentionPolicy", logGroupName=name, retentionInDays=days)
+        elif "RetentionInDays" in old:
+            await work.call("logs", "DeleteRetentionPolicy", logGroupName=name)
+        removed, added = tag_changes(work, old, new)
+        arn = self._arn(work, name).removesuffix(":*")
+        if removed:
+            await work.call("logs", "UntagResource", resourceArn=arn, tagKeys=removed)
+        if added:
+            await work.call("logs", "TagResource", resourceArn=arn, tags=added)
+        return physical
+
+    async def delete(self, work: Work, physical: Physical, properties: dict[str, Any]) -> None:
+        """Delete the group."""
+        await work.attempt(_NOT_FOUND, "logs", "DeleteLogGroup", logGroupName=physical.id)
+
+
+def _refuse(properties: dict[str, Any]) -> None:
+    built = {"LogGroupName", "RetentionInDays", "KmsKeyId", "LogGroupClass", "Tags"}
+    for name in properties.keys() - built:
+        raise HandlerFailed(f"Lambent has not built the property {name} of AWS::Logs::LogGroup yet.")
+
+
+class LogStream(Handler):
+    """AWS::Logs::LogStream."""
+
+    name_property = "LogStreamName"
+
+    async def create(self, work: Work, properties: dict[str, Any]) -> Physical:
+        """Create the stream."""
+        name = work.physical_id or properties.get("LogStreamName") or work.name(512)
+        group = properties["LogGroupName"]
+        try:
+            await work.call("logs", "CreateLogStream", logGroupName=group, logStreamName=name)
+        except ServiceError as error:
+            if error.code != _EXISTS or not (work.physical_id or await self._ours(work, group, name)):
+                raise
+        return Physical(name)
+
+    async def _ours(self, work: Work, group: str, name: str) -> bool:
+        found = await work.call("logs", "DescribeLogStreams", logGroupName=group, logStreamNamePrefix=name)
+        return any(s["logStreamName"] == name and work.ours(s["creationTime"]) for s in found["logStreams"])
+
+    async def delete(self, work: Work, physical: Physical, properties: dict[str, Any]) -> None:
+        """Delete the stream."""
+        where = {"logGroupName": properties["LogGroupName"], "logStreamName": physical.id}
+        await work.attempt(_NOT_FOUND, "logs", "DeleteLogStream", **where)
+
+
+HANDLERS: Final[Mapping[str, Handler]] = {
+    "AWS::Logs::LogGroup": LogGroup(),
+    "AWS::Logs::LogStream": LogStream(),
+}
