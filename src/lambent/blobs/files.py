@@ -74,7 +74,7 @@ class FileBlobs:
             job = final  # type: ignore[assignment]
             return await _finished(final)
         except BaseException:
-            _abandon(writing, job)
+            await _abandon(writing, job)
             raise
 
     async def concat(self, parts: list[tuple[str, int, int]], digests: tuple[str, ...] = ()) -> BlobInfo:
@@ -92,7 +92,7 @@ class FileBlobs:
         try:
             return await _finished(job)
         except BaseException:
-            _abandon(writing, job)
+            await _abandon(writing, job)
             raise
 
     def slice(self, name: str, offset: int, length: int) -> FileSlice:
@@ -202,17 +202,16 @@ async def _finished(job: asyncio.Future[T]) -> T:
     return job.result()
 
 
-def _abandon(writing: Writing, job: asyncio.Future[T] | None) -> None:
+async def _abandon(writing: Writing, job: asyncio.Future[T] | None) -> None:
     """Drop a file as soon as no thread works on it."""
-    if job is None or job.done():
-        writing.abandon()
-    else:
-
-        def drop(job: asyncio.Future[T]) -> None:
-            job.exception()  # seen: nobody waits for it any more
+    try:
+        if job is not None:
+            await asyncio.wait((job,))
+    finally:
+        if job is None or job.done():
             writing.abandon()
-
-        job.add_done_callback(drop)
+        else:  # cancelled again while waiting
+            job.add_done_callback(lambda job: writing.abandon())
 
 
 def _read(path: str) -> bytes:

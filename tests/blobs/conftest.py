@@ -1,0 +1,43 @@
+"""Async tests run in a loop of their own; the contract's kinds of blobs."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from pathlib import Path
+
+import pytest
+
+from lambent.blobs.files import FileBlobs
+from lambent.blobs.memory import MemoryBlobs
+from lambent.contracts.ids import Ids
+
+KINDS = {
+    "memory": lambda folder: MemoryBlobs(Ids(1)),
+    "files": lambda folder: FileBlobs(str(folder / "blobs"), Ids(1)),
+    "files-strict": lambda folder: FileBlobs(str(folder / "blobs"), Ids(1), "strict"),
+}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Run `async def` tests, and close what the `blobs` fixture opened."""
+    if not inspect.iscoroutinefunction(pyfuncitem.obj):
+        return None
+    arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters}
+
+    async def run() -> None:
+        try:
+            await pyfuncitem.obj(**arguments)
+        finally:
+            if "blobs" in arguments:
+                await arguments["blobs"].close()
+
+    asyncio.run(run())
+    return True
+
+
+@pytest.fixture(params=list(KINDS))
+def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> FileBlobs | MemoryBlobs:
+    """Each kind of blobs in turn, empty."""
+    return KINDS[request.param](tmp_path)
