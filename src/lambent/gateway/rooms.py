@@ -22,7 +22,7 @@ from lambent import wire
 from lambent.auth import Authenticated, Endpoint, Verifier
 from lambent.contracts.caller import Credential
 from lambent.contracts.errors import ServiceError
-from lambent.contracts.http import Body, BodyBroken, BodyTooLarge, Request, Response
+from lambent.contracts.http import Body, BodyBroken, BodyTooLarge, BytesBody, Request, Response
 from lambent.contracts.ports import Cloud
 from lambent.kit import Context
 from lambent.wire import Codec, Route
@@ -100,6 +100,17 @@ class FrontDoor:
             return wire.plain_error(error, request)
         if route is None:
             return wire.plain_error(UnknownService("No AWS service answers to this request."), request)
+        if not route.operation:
+            try:
+                # A query request names its operation in the body, which is therefore read first.
+                body_bytes = await request.body.read(BODY_BYTES_MAX)
+                request.body = BytesBody(body_bytes)
+                route = wire.resolve(route, request, body_bytes)
+            except ServiceError as error:
+                return wire.codec(route).serialize_error(error, request.id, request)
+            except BodyTooLarge:
+                too_large = RequestEntityTooLarge("Request is too large.")
+                return wire.codec(route).serialize_error(too_large, request.id, request)
         branch = self._branches.get(route.operation)
         if branch is not None:
             answer = await branch(self._cloud, request)
@@ -112,7 +123,8 @@ class FrontDoor:
             region = who.region or route.region or self._cloud.settings.region
             ctx = Context(self._cloud, who.caller, region, request.id, request)
             body: bytes | Body = who.body if codec.streaming else await who.body.read(BODY_BYTES_MAX)
-            params = codec.parse(request, body)
+            wire.check_operation(route)
+            params = codec.parse(route, request, body)
             result = await self._dispatcher.run(ctx, route.service, route.operation, params)
             response = codec.serialize(result, request.id)
         except ServiceError as error:

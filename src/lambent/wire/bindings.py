@@ -1,0 +1,218 @@
+"""The parts of REST requests and responses that are not in the body: path labels, query string, headers, status."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Callable, Mapping
+from typing import Any
+from urllib.parse import parse_qsl, unquote
+
+import orjson
+
+from lambent.contracts.http import Request
+from lambent.model import OperationModel, Shape
+
+from . import scalars
+from .errors import SerializationException
+
+_READ: dict[str, Callable[[str], Any]] = {
+    "boolean": scalars.read_boolean,
+    "float": scalars.read_float,
+    "double": scalars.read_float,
+    "blob": scalars.read_blob,
+    "timestamp": scalars.read_timestamp,
+    **dict.fromkeys(("integer", "long", "short", "byte"), scalars.read_integer),
+}
+_QUERY_FIELDS_MAX = 1000
+
+
+def split_list(text: str, dates: bool = False) -> list[str]:
+    """The elements of a list in a header: separated by commas, quoted where they hold some."""
+    if dates:
+        # An HTTP date holds a comma itself.
+        parts = text.split(",")
+        return [f"{day},{rest}".strip() for day, rest in zip(parts[::2], parts[1::2], strict=False)]
+    items, item, quoted, place = [], "", False, 0
+    while place < len(text):
+        mark = text[place]
+        if quoted and mark == "\\" and place + 1 < len(text):
+            place += 1
+            item += text[place]
+        elif mark == '"':
+            quoted = not quoted
+        elif mark == "," and not quoted:
+            items.append(item.strip())
+            item = ""
+        else:
+            item += mark
+        place += 1
+    items.append(item.strip())
+    return items
+
+
+def _header_reader(shape: Shape) -> Callable[[str], Any]:
+    if shape.kind == "list":
+        element = shape.element
+        dates = element.kind == "timestamp" and element.trait("timestampFormat", "rfc822") == "rfc822"
+        read = _READ.get(element.kind, str)
+        return lambda text: [read(item) for item in split_list(text, dates)]
+    if shape.kind == "structure":
+        return _read_members(shape)
+    if shape.trait("jsonvalue"):
+        return _read_json
+    return _READ.get(shape.kind, str)
+
+
+def _read_members(shape: Shape) -> Callable[[str], Any]:
+    """A structure in a header does not occur in AWS's models; refuse it when it does."""
+    raise LookupError(f"{shape.name}: a structure cannot be bound to a header")
+
+
+def _read_json(text: str) -> str:
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except (binascii.Error, ValueError):
+        raise SerializationException("A header does not hold base64 text.") from None
+
+
+class RequestBindings:
+    """Reads what an operation binds to path, query string and headers. `body` names the members that are left."""
+
+    def __init__(self, operation: OperationModel) -> None:
+        self._labels: list[tuple[str, str, Callable[[str], Any]]] = []
+        self._query: dict[str, tuple[str, Callable[[str], Any], bool]] = {}
+        self._query_map: tuple[str, bool] | None = None
+        self._headers: list[tuple[str, str, Callable[[str], Any]]] = []
+        self._prefixes: list[tuple[str, str]] = []
+        self.bound: set[str] = set()
+        shape = operation.input
+        for name, member in shape.members.items() if shape is not None else ():
+            location = member.trait("location")
+            if location is None:
+                continue
+            self.bound.add(name)
+            wire_name = member.location_name or name
+            if location == "uri":
+                self._labels.append((wire_name, name, _READ.get(member.kind, str)))
+            elif location == "header":
+                self._headers.append((wire_name.lower(), name, _header_reader(member)))
+            elif location == "headers":
+                self._prefixes.append((wire_name.lower(), name))
+            elif location == "querystring":
+                self._bind_query(wire_name, name, member)
+        self._names = frozenset(self._query)
+
+    def _bind_query(self, wire_name: str, name: str, member: Shape) -> None:
+        if member.kind == "map":
+            self._query_map = (name, member.value.kind == "list")
+        elif member.kind == "list":
+            self._query[wire_name] = (name, _READ.get(member.element.kind, str), True)
+        else:
+            self._query[wire_name] = (name, _READ.get(member.kind, str), False)
+
+    def read(self, labels: Mapping[str, str], request: Request) -> dict[str, Any]:
+        """The bound parameters of a request."""
+        found: dict[str, Any] = {}
+        for label, name, read in self._labels:
+            if label in labels:
+                found[name] = read(unquote(labels[label]))
+        if request.query and (self._query or self._query_map):
+            self._read_query(request.query, found)
+        headers = request.headers
+        for header, name, read in self._headers:
+            text = headers.get(header)
+            if text is not None and (text or read is str):
+                found[name] = read(text)
+        for prefix, name in self._prefixes:
+            values = {key[len(prefix) :]: value for key, value in headers.items() if key.startswith(prefix)}
+            if values:
+                found[name] = values
+        return found
+
+    def _read_query(self, query: str, found: dict[str, Any]) -> None:
+        try:
+            pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_QUERY_FIELDS_MAX)
+        except ValueError:
+            raise SerializationException("The query string cannot be read.") from None
+        for key, text in pairs:
+            bound = self._query.get(key)
+            if bound is None:
+                if self._query_map is not None:
+                    self._put_in_map(found, key, text)
+                continue
+            name, read, many = bound
+            if many:
+                found.setdefault(name, []).append(read(text))
+            else:
+                found[name] = read(text)
+
+    def _put_in_map(self, found: dict[str, Any], key: str, text: str) -> None:
+        assert self._query_map is not None
+        name, many = self._query_map
+        values = found.setdefault(name, {})
+        if many:
+            values.setdefault(key, []).append(text)
+        else:
+            values.setdefault(key, text)
+
+
+def _header_writer(shape: Shape) -> Callable[[Any], str]:
+    if shape.kind == "list":
+        write = _header_writer(shape.element)
+        quote = shape.element.kind == "string"
+        return lambda value: ", ".join(_quoted(write(item)) if quote else write(item) for item in value)
+    if shape.kind == "timestamp":
+        form = scalars.WRITERS[shape.trait("timestampFormat") or "rfc822"]
+        return lambda value: str(form(value))
+    if shape.kind == "boolean":
+        return lambda value: "true" if value else "false"
+    if shape.kind == "blob":
+        return scalars.write_blob
+    if shape.kind in ("float", "double"):
+        return scalars.write_float
+    if shape.trait("jsonvalue"):
+        return lambda value: base64.b64encode(
+            value.encode() if isinstance(value, str) else orjson.dumps(value)
+        ).decode()
+    return str
+
+
+def _quoted(text: str) -> str:
+    if "," not in text and '"' not in text:
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+class ResponseBindings:
+    """Writes what a structure binds to headers and the status; `bound` names those members."""
+
+    def __init__(self, shape: Shape | None) -> None:
+        self._headers: list[tuple[str, str, Callable[[Any], str]]] = []
+        self._prefixes: list[tuple[str, str]] = []
+        self._status = ""
+        self.bound: set[str] = set()
+        for name, member in shape.members.items() if shape is not None else ():
+            location = member.trait("location")
+            wire_name = (member.location_name or name).lower()
+            if location == "header":
+                self._headers.append((name, wire_name, _header_writer(member)))
+            elif location == "headers":
+                self._prefixes.append((name, wire_name))
+            elif location == "statusCode":
+                self._status = name
+            else:
+                continue
+            self.bound.add(name)
+
+    def write(self, result: Mapping[str, Any], headers: list[tuple[str, str]], status: int) -> int:
+        """Append headers; returns the status."""
+        for name, header, write in self._headers:
+            value = result.get(name)
+            if value is not None:
+                headers.append((header, write(value)))
+        for name, prefix in self._prefixes:
+            for key, value in (result.get(name) or {}).items():
+                headers.append((f"{prefix}{key}".lower(), str(value)))
+        return int(result.get(self._status, status)) if self._status else status

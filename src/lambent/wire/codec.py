@@ -1,0 +1,82 @@
+"""What the codecs of all protocols share: the operation's validator, and the making of responses and errors."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from lambent.contracts.errors import ServiceError
+from lambent.contracts.http import Body, Request, Response
+from lambent.model import OperationModel, Shape
+
+from .validation import compile_validator
+
+_NO_LABELS: Mapping[str, str] = {}
+
+
+class Route(NamedTuple):
+    """Where a request goes. `protocol` is botocore's name (json, query, ec2, rest-json, rest-xml,
+    smithy-rpc-v2-cbor); `operation` is empty while only the body says it (query protocols); `region` empty where the
+    request names none; `labels` are the raw parts of the path that the operation's URI names."""
+
+    service: str
+    operation: str
+    protocol: str
+    region: str = ""
+    labels: Mapping[str, str] = _NO_LABELS
+
+
+class Codec(ABC):
+    """One operation in one protocol. `streaming` says that `parse` wants the body as a stream."""
+
+    def __init__(self, operation: OperationModel) -> None:
+        self.operation = operation
+        self.service = operation.service
+        self.streaming = operation.streams_input
+        self._validate = compile_validator(operation.service.name, operation.input)
+
+    def parse(self, route: Route, request: Request, body: bytes | Body) -> dict[str, Any]:
+        """The parameters that the request carries; raises the service's error where they break the model."""
+        params = self.read(route, request, body)
+        if self._validate is not None:
+            self._validate(params)
+        return params
+
+    @abstractmethod
+    def read(self, route: Route, request: Request, body: bytes | Body) -> dict[str, Any]:
+        """The parameters, not yet validated."""
+
+    @abstractmethod
+    def serialize(self, result: Mapping[str, Any], request_id: str) -> Response:
+        """The response of a result."""
+
+    @abstractmethod
+    def serialize_error(self, error: ServiceError, request_id: str, request: Request) -> Response:
+        """The response of an error."""
+
+    def error_shape(self, error: ServiceError) -> Shape | None:
+        """The modelled shape of an error, if it has one."""
+        return self.service.error(error.code)
+
+
+def error_status(error: ServiceError, shape: Shape | None) -> int:
+    """The HTTP status: the error's own, else the model's, else 400."""
+    if error.status:
+        return error.status
+    return int(shape.definition.get("error", {}).get("httpStatusCode", 400)) if shape is not None else 400
+
+
+def query_code(error: ServiceError, shape: Shape | None) -> str:
+    """The code that the query protocol shows: the error trait's, else the error's own."""
+    found = shape.definition.get("error", {}).get("code") if shape is not None else None
+    return str(found or error.code)
+
+
+def apply_metadata(response: Response, result: Mapping[str, Any]) -> Response:
+    """Let a result's `ResponseMetadata` override the status and add headers."""
+    metadata = result.get("ResponseMetadata")
+    if metadata:
+        response.status = metadata.get("HTTPStatusCode", response.status)
+        response.headers.extend((name.lower(), str(value)) for name, value in metadata.get("HTTPHeaders", {}).items())
+    return response

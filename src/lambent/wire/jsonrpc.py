@@ -1,0 +1,68 @@
+"""The json protocol (1.0 and 1.1): the operation in X-Amz-Target, everything else in the body."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+from lambent.contracts.errors import ServiceError
+from lambent.contracts.http import Body, Request, Response
+from lambent.model import OperationModel
+
+from .codec import Codec, Route, apply_metadata, error_status, query_code
+from .jsonform import Reader, Writer, dumps, loads
+
+
+class JsonCodec(Codec):
+    """One operation in json 1.0 or 1.1."""
+
+    def __init__(self, operation: OperationModel) -> None:
+        super().__init__(operation)
+        metadata = self.service.metadata
+        self._content_type = f"application/x-amz-json-{metadata.get('jsonVersion', '1.0')}"
+        self._read = Reader().compile(operation.input) if operation.input else None
+        self._write = Writer().compile(operation.output) if operation.output else None
+        self._crc = self.service.name == "dynamodb"
+        self._query_compatible = "awsQueryCompatible" in metadata
+
+    def read(self, route: Route, request: Request, body: bytes | Body) -> dict[str, Any]:
+        """See `Codec`."""
+        assert isinstance(body, bytes)
+        if self._read is None:
+            return {}
+        params: dict[str, Any] = self._read(loads(body))
+        return params
+
+    def serialize(self, result: Mapping[str, Any], request_id: str) -> Response:
+        """See `Codec`."""
+        body = dumps(self._write(result)) if self._write is not None else b"{}"
+        return apply_metadata(self._respond(200, body, request_id), result)
+
+    def _respond(self, status: int, body: bytes, request_id: str) -> Response:
+        headers = [("content-type", self._content_type), ("x-amzn-requestid", request_id)]
+        if self._crc:
+            headers.append(("x-amz-crc32", str(zlib.crc32(body))))
+        return Response(status, headers, body)
+
+    def serialize_error(self, error: ServiceError, request_id: str, request: Request) -> Response:
+        """See `Codec`."""
+        shape = self.error_shape(error)
+        name = shape.name if shape is not None else error.code
+        body = error_body(error, shape)
+        body["__type"] = name
+        response = self._respond(error_status(error, shape), dumps(body), request_id)
+        if self._query_compatible:
+            fault = "Sender" if response.status < 500 else "Receiver"
+            response.headers.append(("x-amzn-query-error", f"{query_code(error, shape)};{fault}"))
+        return response
+
+
+def error_body(error: ServiceError, shape: Any) -> dict[str, Any]:
+    """The JSON members of an error: its message under the name that the model has, and its fields."""
+    if shape is None:
+        return {"message": error.message, **error.fields}
+    message = next((name for name in shape.members if name.lower() == "message"), "message")
+    body: dict[str, Any] = Writer().structure(shape)(error.fields)
+    wire_name = shape.members[message].location_name if message in shape.members else ""
+    return {wire_name or message: error.message, **body}
