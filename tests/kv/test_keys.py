@@ -33,6 +33,10 @@ parts: st.SearchStrategy[Any] = st.recursive(
 tuples = st.lists(parts, max_size=4).map(tuple)
 
 
+few = settings(max_examples=40)
+"""As many as a fast test may take; `test_order_and_return_at_length` takes more."""
+
+
 def rank(part: Part) -> tuple[int, Any]:
     """A value that Python orders as keys are to be ordered."""
     if isinstance(part, tuple):
@@ -43,6 +47,7 @@ def rank(part: Part) -> tuple[int, Any]:
     return order.index(type(part)), 0 if part is None else part
 
 
+@few
 @given(tuples, tuples)
 @example((), (None,))
 @example(("a",), ("a\x00",))
@@ -57,6 +62,7 @@ def test_order_is_preserved(a: tuple[Part, ...], b: tuple[Part, ...]) -> None:
     assert (pack(a) == pack(b)) == (ranks[0] == ranks[1])
 
 
+@few
 @given(tuples)
 @example((-(1 << (8 * 254)), -(1 << (8 * 255))))
 def test_a_key_comes_back(a: tuple[Part, ...]) -> None:
@@ -76,7 +82,7 @@ def test_there_is_no_largest_integer() -> None:
     assert pack((-huge,)) < pack((-huge + 1,)) < pack((huge - 1,)) < pack((huge,))
 
 
-@settings(max_examples=50)
+@few
 @given(tuples, tuples, tuples)
 def test_a_prefix_range_holds_the_longer_tuples_and_nothing_else(
     prefix: tuple[Part, ...], rest: tuple[Part, ...], other: tuple[Part, ...]
@@ -87,11 +93,13 @@ def test_a_prefix_range_holds_the_longer_tuples_and_nothing_else(
     assert (begin <= pack(other) < end) == extends
 
 
+@few
 @given(tuples, tuples)
 def test_tuples_are_packed_part_by_part(a: tuple[Part, ...], b: tuple[Part, ...]) -> None:
     assert pack(a) + pack(b) == pack(a + b)
 
 
+@few
 @given(st.lists(decimals(), max_size=20))
 def test_decimals_sort_by_value(values: list[Decimal]) -> None:
     assert [unpack(key)[0] for key in sorted(pack((value,)) for value in values)] == sorted(values)
@@ -130,3 +138,14 @@ def test_enumerations_count_as_their_values() -> None:
     number = IntEnum("number", {"ONE": 1})
     assert pack((kind["A"], number["ONE"])) == pack(("a", 1))
     assert pack((number["ONE"], kind["A"])) == pack((1, "a"))
+
+
+@pytest.mark.slow
+@settings(max_examples=2000)
+@given(tuples, tuples)
+def test_order_and_return_at_length(a: tuple[Part, ...], b: tuple[Part, ...]) -> None:
+    ranks = [rank(part) for part in a], [rank(part) for part in b]
+    assert (pack(a) < pack(b)) == (ranks[0] < ranks[1])
+    assert (pack(a) == pack(b)) == (ranks[0] == ranks[1])
+    assert unpack(pack(a)) == a
+    assert unpack(pack((a, *b))) == (a, *b)

@@ -25,6 +25,7 @@ _TUPLE: Final = 0x05
 _INT_NEGATIVE_BIG: Final = 0x0B
 _INT_ZERO: Final = 0x14
 _INT_POSITIVE_BIG: Final = 0x1D
+_INT_8_BYTES: Final = 1 << 64
 _DECIMAL_NEGATIVE: Final = 0x30
 _DECIMAL_ZERO: Final = 0x31
 _DECIMAL_POSITIVE: Final = 0x32
@@ -43,17 +44,19 @@ class BadKey(ValueError):
 
 def pack(parts: tuple[Part, ...]) -> bytes:
     """The bytes of a tuple. `BadKey` for a value outside the specification (float, NaN, 39 digits, lone surrogate)."""
+    if not parts or parts[-1].__class__ is not str:
+        return _pack(parts)
     # Most keys are a few short strings: one join, one scan for NUL, one encode.
     try:
         text = _NEXT_STR.join(parts)  # type: ignore[arg-type]
     except TypeError:
         return _pack(parts)
-    if text.count("\x00") == len(parts) - 1:
-        try:
-            return f"\x03{text}\x00".encode()
-        except UnicodeEncodeError as error:
-            raise BadKey(f"not encodable: {text!r}") from error
-    return _pack(parts)
+    if text.count("\x00") != len(parts) - 1:
+        return _pack(parts)
+    try:
+        return f"\x03{text}\x00".encode()
+    except UnicodeEncodeError as error:
+        raise BadKey(f"not encodable: {text!r}") from error
 
 
 def prefix_range(parts: tuple[Part, ...]) -> tuple[bytes, bytes]:
@@ -82,8 +85,10 @@ def _pack(parts: tuple[Part, ...]) -> bytes:
         cls = part.__class__
         if cls is str:
             _pack_str(out, part)  # type: ignore[arg-type]
-        elif cls is int:
-            _pack_int(out, part)  # type: ignore[arg-type]
+        elif cls is int and 0 < part < _INT_8_BYTES:  # type: ignore[operator]
+            size = (part.bit_length() + 7) >> 3  # type: ignore[union-attr]
+            out.append(_INT_ZERO + size)
+            out += part.to_bytes(size, "big")  # type: ignore[union-attr]
         else:
             _pack_other(out, part)
     return bytes(out)
