@@ -1,0 +1,1 @@
+"""The front door: the HTTP edge, and the list of rooms that a request passes."""
