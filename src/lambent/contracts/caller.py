@@ -25,7 +25,8 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     `role_arn` is then the role's own ARN. `session_policies` are policy documents passed to AssumeRole and the like;
     `session_policy_arns` managed policies passed in the same way. `service` is the service principal
     (`s3.amazonaws.com`) of kind SERVICE. `issued_at_ns` is when a temporary credential was issued, else 0.
-    `source_identity` was set by AssumeRole and stays with the session.
+    `source_identity` was set by AssumeRole and stays with the session;
+    `transitive_tags` are the keys of those tags that a session assumed from this one inherits.
     """
 
     kind: Principal
@@ -41,6 +42,7 @@ class Caller(msgspec.Struct, frozen=True, kw_only=True):
     issued_at_ns: int = 0
     mfa: bool = False
     source_identity: str = ""
+    transitive_tags: tuple[str, ...] = ()
 
 
 ANONYMOUS = Caller(kind=Principal.ANONYMOUS, account="anonymous", arn="*", user_id="anonymous")
@@ -67,3 +69,16 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     token: str = ""
     expires_ns: int = 0
     active: bool = True
+
+
+class Role(msgspec.Struct, frozen=True, kw_only=True):
+    """What assuming a role needs to know of it. `trust` is its trust policy (JSON text); `session_s_max` the longest
+    session that AssumeRole may ask for."""
+
+    arn: str
+    account: str
+    name: str
+    id: str
+    trust: str
+    tags: tuple[tuple[str, str], ...] = ()
+    session_s_max: int = 3600

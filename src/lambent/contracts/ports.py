@@ -11,7 +11,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from .access import Decision, PolicySet
-from .caller import Caller, Credential
+from .caller import Caller, Credential, Role
 from .clock import Clock
 from .events import Event, Target
 from .functions import Compute
@@ -125,6 +125,19 @@ class Directory(Protocol):
 
     def policies(self, tx: Reader, caller: Caller) -> PolicySet:
         """The policies attached to a caller (identity, groups, boundary, session)."""
+        ...
+
+    def role(self, tx: Reader, role_arn: str) -> Role | None:
+        """The role of an ARN; None when there is none."""
+        ...
+
+    def key_account(self, tx: Reader, access_key: str) -> str | None:
+        """The account that an access key, in use or not, belongs to; None when unknown."""
+        ...
+
+    def issue(self, tx: Transaction, caller: Caller, duration_s: int) -> Credential:
+        """Make and store temporary credentials that stand for `caller` (its access key and issue time are set here).
+        Whether they may be issued was decided before."""
         ...
 
     async def role_session(self, role_arn: str, session: str, principal: str, duration_s: int = 3600) -> Credential:

@@ -2,7 +2,7 @@
 
 from .context import canonical_user_id
 from .document import Document, Statement, compile_document
-from .engine import evaluate
+from .engine import evaluate, matching
 from .explain import explain
 from .grammar import MalformedPolicyDocument, parse_document
 
@@ -14,5 +14,6 @@ __all__ = [
     "compile_document",
     "evaluate",
     "explain",
+    "matching",
     "parse_document",
 ]

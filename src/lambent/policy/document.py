@@ -16,13 +16,14 @@ _ACTIONS_MAX = 1024
 
 
 class Statement:
-    """One statement. `label` is its Sid or its 0-based place as `#2`."""
+    """One statement. `index` is its 0-based place, `label` its Sid or, without one, its place as `#2`."""
 
-    __slots__ = ("_conditions", "_dynamic", "_not_action", "_not_resource", "_static", "actions", "deny", "label",
-                 "not_principals", "principals")  # fmt: skip
+    __slots__ = ("_conditions", "_dynamic", "_not_action", "_not_resource", "_static", "actions", "deny", "index",
+                 "label", "not_principals", "principals")  # fmt: skip
 
     def __init__(self, source: dict[str, Any], index: int, variables: bool) -> None:
         self.label: str = str(source.get("Sid") or f"#{index}")
+        self.index = index
         self.deny = source["Effect"] == "Deny"
         self._not_action = "NotAction" in source
         names = strings(source["NotAction" if self._not_action else "Action"])

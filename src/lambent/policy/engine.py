@@ -10,7 +10,7 @@ from lambent.contracts.access import AccessRequest, Decision, NamedPolicy, Polic
 from lambent.contracts.caller import Caller, Principal
 
 from .context import Asked, Values, caller_keys
-from .document import Document, Index, Named, compile_document
+from .document import Document, Index, Named, Statement, compile_document
 from .principals import Match
 
 Key = TypeVar("Key")
@@ -77,6 +77,13 @@ def evaluate(request: AccessRequest, policies: PolicySet) -> Decision:
     if limited is not None:
         return limited
     return _granted(asked, prepared, granted, match)
+
+
+def matching(request: AccessRequest, document: str) -> list[Statement]:
+    """The statements of an identity policy that apply to a request, whatever their effect; for simulations."""
+    asked = Asked(request, _caller_keys(request.caller))
+    statements = compile_document(document).statements
+    return [statement for statement in statements if statement.has_action(asked.action) and statement.applies(asked)]
 
 
 def _granted(asked: Asked, prepared: Prepared, granted: Decision | None, match: Match) -> Decision:
