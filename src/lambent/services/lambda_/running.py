@@ -1,0 +1,62 @@
+"""From a resolved function to its outcome: the version that a weighted alias draws, the spec, the call."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from lambent.contracts import arn
+from lambent.contracts.functions import FunctionSpec
+from lambent.contracts.ids import Ids
+from lambent.contracts.ports import Reader
+
+from . import keys
+from .keys import Resolved
+from .model import Config, FunctionRecord
+from .names import Ref
+
+
+class Runnable(NamedTuple):
+    """A function that is about to run: the reference it was called by, and the version that was drawn."""
+
+    ref: Ref
+    function: FunctionRecord
+    config: Config
+
+
+def choose(tx: Reader, ref: Ref, ids: Ids) -> Runnable:
+    """The version that `ref` leads to this time."""
+    found: Resolved = keys.resolve(tx, ref)
+    config = found.config
+    if found.alias is not None and found.alias.weights:
+        drawn = ids.random.random()
+        for version, weight in found.alias.weights.items():
+            drawn -= weight
+            if drawn < 0:
+                config = keys.get_version(tx, ref, version)
+                break
+    return Runnable(ref, found.function, config)
+
+
+def spec(function: FunctionRecord, config: Config) -> FunctionSpec:
+    """What the compute room needs to know of a version."""
+    owner = arn.parse(function.arn)
+    return FunctionSpec(
+        arn=f"{function.arn}:{config.version}",
+        name=function.name,
+        version=config.version,
+        account=owner.account,
+        region=owner.region,
+        runtime=config.runtime,
+        handler=config.handler,
+        code=config.code.blob,
+        layers=tuple(layer.archive.blob for layer in config.layers),
+        environment=tuple(sorted((config.environment or {}).items())),
+        role=config.role,
+        memory_mb=config.memory_mb,
+        timeout_s=config.timeout_s,
+        tmp_mb=config.tmp_mb,
+        architecture=config.architecture,
+        log_group=config.log_group,
+        revision=config.revision,
+        reserved_concurrency=function.reserved,
+    )
