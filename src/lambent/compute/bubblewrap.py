@@ -116,7 +116,7 @@ class Bubblewrap(Driver):
         language = self._languages.get(plan.interpreter)
         if language is None:
             language = self._languages.setdefault(plan.interpreter, _language(plan.interpreter))
-        args = [self._binary, "--unshare-all", "--unshare-user", "--die-with-parent"]
+        args = ["--unshare-all", "--unshare-user", "--die-with-parent"]
         args += ["--share-net"] if self._network == "host" else []
         args += ["--uid", str(UID), "--gid", str(GID), "--hostname", "169", "--cap-drop", "ALL", "--clearenv"]
         args += [*self._shared, *language]
@@ -144,8 +144,14 @@ class Bubblewrap(Driver):
         inside = [channels.control_inside.fileno(), info_inside, block_inside]
         inside += [filter_fd] if filter_fd is not None else []
         minor = plan.interpreter.version.rpartition(".")[0]
+        # By file: the first process's command line can be read from inside, and says nothing of the host then.
+        arguments = os.memfd_create("arguments")
+        inside.append(arguments)
+        text = "\0".join(self._arguments(plan, info_inside, block_inside, filter_fd)) + "\0"
+        os.write(arguments, text.encode())
+        os.lseek(arguments, 0, os.SEEK_SET)
         command = [
-            *self._arguments(plan, info_inside, block_inside, filter_fd),
+            self._binary, "--args", str(arguments), "--",
             f"/var/lang/bin/python{minor}", "-I", "-S", "-B", _ENTRY_INSIDE,
             str(channels.control_inside.fileno()), *(str(port) for port in self._ports),
         ]  # fmt: skip

@@ -35,7 +35,8 @@ def _own_groups() -> dict[str, str]:
 
 def _mounts() -> tuple[str, dict[str, str]]:
     """Where cgroup v2 is mounted (or an empty string), and v1 hierarchies by controller."""
-    unified, legacy = "", {}
+    unified = ""
+    legacy: dict[str, str] = {}
     with contextlib.suppress(OSError):
         for line in Path("/proc/self/mounts").read_text().splitlines():
             _, where, kind, options, *_ = line.split(" ")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import ssl
 from typing import cast
 from urllib.parse import urlsplit
@@ -89,8 +88,9 @@ class Doorway:
                 inside.transport.abort()
             return
         if outside.transport is None or inside.transport is None:
-            with contextlib.suppress(AttributeError):
-                (outside.transport or inside.transport).close()  # type: ignore[union-attr]
+            for half in (outside, inside):
+                if half.transport is not None:
+                    half.transport.close()
             return
         inside.other = outside
         outside.transport.writelines(inside.early)

@@ -74,7 +74,7 @@ def too_large() -> Fault:
 
 
 def error_payload(fault: Fault, request_id: str) -> bytes:
-    """The answer to the caller. Faults that the platform found carry the request id, the others speak for themselves."""
+    """The answer to the caller. Faults that the platform found carry the request id; what the runtime said is kept."""
     if fault.payload:
         return fault.payload
     if fault.type == "Function.ResponseSizeTooLarge":

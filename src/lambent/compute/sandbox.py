@@ -42,7 +42,7 @@ class Layout(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What an environment is made of: folders on the host, /tmp in MiB, memory in MiB (for where no group limits it)."""
+    """What an environment is made of: folders on the host, /tmp and memory in MiB."""
 
     interpreter: Interpreter
     packages: Path

@@ -98,8 +98,6 @@ class Supply:
             inside = layout.task if (task / "bootstrap").exists() else layout.opt
             return {"environment": environment, "program": [f"{inside}/bootstrap"]}
         version = self._interpreter(spec.runtime).version
-        # A pipe of our own for log records: the same one that carries what is printed, so that the order is kept.
-        environment["_LAMBDA_TELEMETRY_LOG_FD"] = "1"
         path = python_path(version, layout, dict(spec.environment))
         return {"environment": environment, "path": path, "main": f"{layout.runtime}/bootstrap.py"}
 

@@ -7,6 +7,8 @@ sockets are made here, and given to Lambent over the control socket. Nothing is 
 Usage: entry.py CONTROL_FD PORT...   (port 0 means any; the bound ports are sent with the sockets)
 """
 
+from __future__ import annotations
+
 import json
 import os
 import socket
@@ -14,7 +16,7 @@ import struct
 import sys
 
 
-def _listen(port):
+def _listen(port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     if port:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -23,7 +25,7 @@ def _listen(port):
     return listener
 
 
-def _open_doors(control, ports):
+def _open_doors(control: socket.socket, ports: list[int]) -> list[int]:
     listeners = [_listen(port) for port in ports]
     bound = [listener.getsockname()[1] for listener in listeners]
     rights = struct.pack(f"{len(listeners)}i", *(listener.fileno() for listener in listeners))
@@ -33,7 +35,7 @@ def _open_doors(control, ports):
     return bound
 
 
-def _exactly(control, count):
+def _exactly(control: socket.socket, count: int) -> bytes:
     data = bytearray()
     while len(data) < count:
         part = control.recv(count - len(data))
@@ -43,12 +45,13 @@ def _exactly(control, count):
     return bytes(data)
 
 
-def _orders(control):
+def _orders(control: socket.socket) -> dict:  # type: ignore[type-arg]
     (length,) = struct.unpack(">I", _exactly(control, 4))
-    return json.loads(_exactly(control, length))
+    orders: dict = json.loads(_exactly(control, length))  # type: ignore[type-arg]
+    return orders
 
 
-def _die_with_parent():
+def _die_with_parent() -> None:
     # Only where no sandbox does it: SIGKILL when Lambent ends, however it ends.
     import ctypes
     import signal
@@ -56,7 +59,7 @@ def _die_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
-def _builtins():
+def _builtins() -> None:
     # Python runs with -S, so that the host's site-packages stay out; exit(), quit() and help() are still expected.
     import site
 
@@ -65,7 +68,8 @@ def _builtins():
     site.sethelper()
 
 
-def main():
+def main() -> None:
+    """Run the steps in order; see above."""
     control = socket.socket(fileno=int(sys.argv[1]))
     if "--die-with-parent" in sys.argv:
         _die_with_parent()
@@ -81,11 +85,13 @@ def main():
     control.close()
     environment = orders["environment"]
     environment.setdefault("AWS_LAMBDA_RUNTIME_API", f"127.0.0.1:{bound[0]}")
+    # Log records travel in the pipe that carries what is printed, so that their order is kept.
+    environment["_LAMBDA_TELEMETRY_LOG_FD"] = str(os.dup(1))
     os.environ.clear()
     os.environ.update(environment)
-    task = environment["LAMBDA_TASK_ROOT"]
-    os.chdir(task)
+    os.chdir(environment["LAMBDA_TASK_ROOT"])
     if "program" in orders:
+        del os.environ["_LAMBDA_TELEMETRY_LOG_FD"]
         program = orders["program"]
         os.execve(program[0], program, dict(os.environ))
     _builtins()
