@@ -239,6 +239,7 @@ class AtomicityContract:
                 lambda: kept[-1].put(b"k", b"v"),
                 lambda: kept[-1].delete(b"k"),
                 lambda: kept[-1].emit(EVENT),
+                lambda: kept[-1].on_commit(kept.clear),
             ):
                 with pytest.raises(TransactionOver):
                     use()

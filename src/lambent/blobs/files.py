@@ -43,7 +43,8 @@ class FileBlobs:
     def __init__(self, folder: str, ids: Ids, durability: Literal["normal", "strict"] = "normal") -> None:
         self._folder = Path(folder)
         self._temporary = self._folder / TEMPORARY
-        self._temporary.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._temporary.mkdir(mode=0o700, exist_ok=True)
         self._ids = ids
         self._strict = durability == "strict"
         self._pool = ThreadPoolExecutor(THREADS, "blobs")
@@ -160,7 +161,7 @@ class FileBlobs:
         try:
             writing.path.rename(path)
         except FileNotFoundError:
-            path.parent.mkdir(exist_ok=True)
+            path.parent.mkdir(mode=0o700, exist_ok=True)
             if self._strict:
                 fsync_folder(self._folder)
             writing.path.rename(path)

@@ -130,6 +130,8 @@ class _LoopTransaction(_View):
 
     def on_commit(self, fn: Callable[[], None]) -> None:
         """Call `fn` on the event loop after the commit."""
+        if self._over:
+            raise TransactionOver("a transaction ends when its function returns")
         if self.callbacks is None:
             self.callbacks = []
         self.callbacks.append(fn)

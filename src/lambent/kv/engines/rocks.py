@@ -57,7 +57,7 @@ class RocksStore(LoopStore):
         if durability not in ("normal", "strict"):
             raise ValueError(f"durability is normal or strict, not {durability!r}")
         self._folder = Path(path)
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._lock = FolderLock(self._folder)
         try:
             check_format(self._folder)
@@ -163,7 +163,7 @@ class RocksStore(LoopStore):
 
 def _new_folder(path: str) -> Path:
     folder = Path(path)
-    folder.mkdir(parents=True)
+    folder.mkdir(mode=0o700, parents=True)
     return folder
 
 
