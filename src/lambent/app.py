@@ -7,22 +7,24 @@ import importlib
 import logging
 from collections.abc import Awaitable
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
-from lambent import __version__, model, wire
+from lambent import doors, wire
 from lambent.blobs.files import FileBlobs
 from lambent.bus.relay import Relay
 from lambent.contracts.clock import Clock
 from lambent.contracts.functions import Compute, FunctionSpec, Invocation, Outcome
-from lambent.contracts.http import Request, Response
+from lambent.contracts.http import Response
 from lambent.contracts.ids import Ids
-from lambent.contracts.ports import Cloud, Settings
+from lambent.contracts.ports import Cloud, Reader, Settings
 from lambent.gateway.authorize import PolicyGuard
 from lambent.gateway.dispatch import Dispatcher
-from lambent.gateway.rooms import FrontDoor, json_response
+from lambent.gateway.rooms import FrontDoor
+from lambent.kit import Context
 from lambent.kv.engines.rocks import RocksStore
 from lambent.registry import SERVICES, Targets, load_service
 from lambent.services.iam.directory import IamDirectory
+from lambent.wire import Route
 
 BASES = ("localhost", "localhost.localdomain", "lambent.localhost", "amazonaws.com", "127.0.0.1", "[::1]")
 """Host names below which services and buckets have names of their own."""
@@ -43,7 +45,7 @@ class LazyCompute:
             environments = importlib.import_module("lambent.compute").Environments
             host = importlib.import_module(SERVICES["lambda"]).LambdaHost(self._cloud)
             self._room = environments(
-                host, self._cloud.clock, self._cloud.ids, self._folder, self._cloud.settings.endpoint
+                host, self._cloud.clock, self._cloud.ids, self._folder, endpoint=self._cloud.settings.endpoint
             )
         return self._room
 
@@ -76,9 +78,10 @@ class Node(Cloud):
         self.ids = ids
         self.spawn = self._spawn
         self._tasks: set[asyncio.Future[None]] = set()
-        store = RocksStore(folder / "store", clock, ids, settings.durability)
+        durability: Literal["normal", "strict"] = "strict" if settings.durability == "strict" else "normal"
+        store = RocksStore(str(folder / "store"), clock, ids, durability)
         self.store = store
-        self.blobs = FileBlobs(folder / "blobs", ids, settings.durability)
+        self.blobs = FileBlobs(str(folder / "blobs"), ids, durability)
         self.directory = IamDirectory(self)
         self.guard = PolicyGuard(self)
         self.targets = Targets(self)
@@ -90,9 +93,10 @@ class Node(Cloud):
             self,
             dispatcher,
             bases=BASES,
-            doors={"health": _health, "cfn-response": _custom_resource, "code": _function_code},
-            branches={"PostObject": _form_upload, "Preflight": _preflight},
-            decorate=self._allow_origin,
+            doors=doors.DOORS,
+            branches=doors.BRANCHES,
+            decorate=doors.allow_origin,
+            journal=self._journal,
         )
 
     async def start(self) -> None:
@@ -107,6 +111,7 @@ class Node(Cloud):
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.blobs.close()
         await self.store.close()
 
     def _spawn(self, work: Awaitable[None]) -> None:
@@ -122,49 +127,16 @@ class Node(Cloud):
     async def _collect(self) -> None:
         """Remove blobs that nothing names: what a crash left between a body and its transaction."""
         rooms = [importlib.import_module(SERVICES[name]) for name in ("s3", "lambda")]
-        await self.blobs.collect(lambda: self.store.read(lambda tx: {n for r in rooms for n in r.blobs_in_use(tx)}))
 
-    async def _allow_origin(self, request: Request, route: wire.Route, response: Response) -> None:
-        if route.service == "s3":
-            await importlib.import_module(SERVICES["s3"]).decorate_cors(self, request, response)
+        def named(tx: Reader) -> set[str]:
+            return {name for room in rooms for name in room.blobs_in_use(tx)}
+
+        await self.blobs.collect(lambda: self.store.read(named))
+
+    def _journal(self, ctx: Context, route: Route, response: Response) -> None:
+        self.directory.note_use(ctx.caller, route.service, ctx.region)
 
 
 async def build(settings: Settings, clock: Clock, ids: Ids) -> Node:
     """A node on the data folder of `settings`, not yet started."""
     return Node(settings, clock, ids)
-
-
-async def _health(cloud: Cloud, request: Request) -> Response:
-    found = {
-        "status": "ok",
-        "version": __version__,
-        "data": cloud.settings.data,
-        "region": cloud.settings.region,
-        "services": {name: _coverage(name) for name in SERVICES},
-    }
-    return json_response(found)
-
-
-def _coverage(name: str) -> dict[str, Any]:
-    return {"operations": len(load_service(name).operations), "modelled": len(model.service_model(name).operations)}
-
-
-async def _custom_resource(cloud: Cloud, request: Request) -> Response:
-    respond = importlib.import_module("lambent.deploy").custom_resource_response
-    token = request.path.rsplit("/", 1)[-1]
-    found = await respond(cloud, token, await request.body.read(65_536))
-    return Response(200 if found else 403)
-
-
-async def _function_code(cloud: Cloud, request: Request) -> Response:
-    answer = await importlib.import_module(SERVICES["lambda"]).code_door(cloud, request)
-    assert isinstance(answer, Response)
-    return answer
-
-
-async def _form_upload(cloud: Cloud, request: Request) -> Response | None:
-    return await importlib.import_module(SERVICES["s3"]).form_upload(cloud, request)  # type: ignore[no-any-return]
-
-
-async def _preflight(cloud: Cloud, request: Request) -> Response | None:
-    return await importlib.import_module(SERVICES["s3"]).preflight(cloud, request)  # type: ignore[no-any-return]

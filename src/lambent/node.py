@@ -8,8 +8,8 @@ import json
 import logging
 import os
 import signal
-import socket
 import sys
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,9 +17,11 @@ import uvloop
 
 from lambent import app
 from lambent.contracts.clock import SystemClock
+from lambent.contracts.http import Request, Response
 from lambent.contracts.ids import Ids
 from lambent.contracts.ports import Settings
-from lambent.gateway import edge, tls
+from lambent.gateway import edge
+from lambent.gateway.rooms import FrontDoor
 from lambent.kv.errors import StoreInUse, StoreTooNew
 
 _log = logging.getLogger("lambent.node")
@@ -39,7 +41,7 @@ class NodeOptions:
     durability: str = "normal"
     auth: str = "default"
     region: str = "us-east-1"
-    tls_port: int | None = None
+    tls: bool = False
     tls_certificate: Path | None = None
     tls_key: Path | None = None
 
@@ -52,29 +54,29 @@ def run(options: NodeOptions) -> None:
 
 async def _serve(options: NodeOptions) -> None:
     _make_folder(options.folder)
-    listening = _listen(options.host, options.port)
-    port = listening.getsockname()[1]
+    clock, ids = SystemClock(), Ids()
+    gate = _Gate()
+    server = await _listen(options, gate, clock, ids)
+    scheme = "https" if options.tls else "http"
     host = f"[{options.host}]" if ":" in options.host else options.host
     settings = Settings(
-        endpoint=f"http://{host}:{port}",
+        endpoint=f"{scheme}://{host}:{server.port}",
         region=options.region,
         data=str(options.folder),
         auth=options.auth,
         durability=options.durability,
     )
     try:
-        cloud = await app.build(settings, SystemClock(), Ids())
+        cloud = await app.build(settings, clock, ids)
     except (StoreInUse, StoreTooNew, OSError) as error:
-        listening.close()
+        await server.close()
         raise StartFailure(str(error)) from None
     stop = asyncio.Event()
-    loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    servers = [await edge.serve(cloud.door, cloud.clock, sock=listening)]
-    if options.tls_port is not None:
-        servers.append(await _serve_tls(options, cloud))
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
     await cloud.start()
+    await _show_root_key(cloud, options)
+    gate.open(cloud.door)
     notes = options.folder / "node.json"
     notes.write_text(json.dumps({"pid": os.getpid(), "endpoint": settings.endpoint}))
     # What is alive now stays alive: the collector need not look at it again.
@@ -84,24 +86,53 @@ async def _serve(options: NodeOptions) -> None:
     try:
         await stop.wait()
     finally:
-        for server in servers:
-            await server.close()
+        await server.close()
         await cloud.stop()
         notes.unlink(missing_ok=True)
 
 
-async def _serve_tls(options: NodeOptions, cloud: app.Node) -> edge.Server:
-    assert options.tls_port is not None
+class _Gate:
+    """The port is taken before the store is opened, so that its number is known; requests wait until then."""
+
+    def __init__(self) -> None:
+        self._door: asyncio.Future[FrontDoor] = asyncio.get_running_loop().create_future()
+        self.handle: Callable[[Request], Awaitable[Response]] = self._wait
+
+    def open(self, door: FrontDoor) -> None:
+        """Let the requests in."""
+        self._door.set_result(door)
+        self.handle = door
+
+    async def _wait(self, request: Request) -> Response:
+        return await (await self._door)(request)
+
+    async def __call__(self, request: Request) -> Response:
+        return await self.handle(request)
+
+
+async def _show_root_key(cloud: app.Node, options: NodeOptions) -> None:
+    """In strict mode the root user's key is made at the first start, and shown only then."""
+    if options.auth != "strict":
+        return
+    key = await cloud.directory.root_key(cloud.settings.account)
+    if key is not None:
+        print(f"root key  AWS_ACCESS_KEY_ID={key[0]} AWS_SECRET_ACCESS_KEY={key[1]}  (shown once)", flush=True)
+
+
+async def _listen(options: NodeOptions, gate: _Gate, clock: SystemClock, ids: Ids) -> edge.Server:
+    context = None
+    if options.tls:
+        # Deferred: certificates are of use to nobody who serves plain HTTP.
+        from lambent.gateway import tls
+
+        try:
+            context = tls.server_context(options.folder / "tls", options.tls_certificate, options.tls_key, clock)
+        except (OSError, ValueError) as error:
+            raise StartFailure(f"the TLS certificate cannot be used: {error}") from None
     try:
-        context = tls.server_context(
-            options.folder / "tls", options.tls_certificate, options.tls_key, hosts=(options.host, "localhost")
-        )
-    except (OSError, ValueError) as error:
-        raise StartFailure(f"the TLS certificate cannot be used: {error}") from None
-    sock = _listen(options.host, options.tls_port)
-    server = await edge.serve(cloud.door, cloud.clock, sock=sock, ssl_context=context)
-    _log.info("https on port %d", sock.getsockname()[1])
-    return server
+        return await edge.serve(gate, options.host, options.port, clock=clock, ids=ids, ssl_context=context)
+    except OSError as error:
+        raise StartFailure(f"cannot listen on {options.host}:{options.port}: {error.strerror}") from None
 
 
 def _make_folder(folder: Path) -> None:
@@ -111,17 +142,3 @@ def _make_folder(folder: Path) -> None:
             raise PermissionError(13, "Permission denied")
     except OSError as error:
         raise StartFailure(f"cannot use the data folder {folder}: {error.strerror}") from None
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        sock.bind((host, port))
-        sock.listen(1024)
-    except OSError as error:
-        sock.close()
-        raise StartFailure(f"cannot listen on {host}:{port}: {error.strerror}") from None
-    sock.setblocking(False)
-    return sock

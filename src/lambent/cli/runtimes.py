@@ -25,7 +25,7 @@ def choose(found: list[str]) -> str:
 def prepare(folder: Path) -> str:
     """Make sure that one runtime is ready in the data folder, and return its name."""
     # Deferred: compute is loaded only by the commands that run or look at runtimes.
-    from lambent.compute.runtimes import RuntimeUnavailable, Runtimes
+    from lambent.compute.runtimes import Runtimes, RuntimeUnavailable
 
     target = folder / "runtimes"
     name = choose(list(Runtimes(target).found()))

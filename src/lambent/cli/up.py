@@ -41,7 +41,7 @@ def up(
     ] = Durability.NORMAL,
     auth: Annotated[Auth, typer.Option(help="default has conventional keys; strict only issued ones.")] = Auth.DEFAULT,
     region: Annotated[str, typer.Option(help="The region of clients that name none.")] = "us-east-1",
-    tls_port: Annotated[int | None, typer.Option(help="Serve HTTPS on this port too.", min=0, max=65535)] = None,
+    tls: Annotated[bool, typer.Option("--tls", help="Serve HTTPS too, on the same port.")] = False,
     tls_certificate: Annotated[Path | None, typer.Option(help="A PEM certificate chain (default: made here).")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="The PEM private key of the certificate.")] = None,
     detach: Annotated[bool, typer.Option("--detach", help="Leave the cloud running in the background.")] = False,
@@ -68,7 +68,7 @@ def up(
         durability=durability.value,
         auth=auth.value,
         region=region,
-        tls_port=tls_port,
+        tls=tls or tls_certificate is not None,
         tls_certificate=tls_certificate,
         tls_key=tls_key,
     )

@@ -29,8 +29,9 @@ from lambent.wire import Codec, Route
 
 from .dispatch import Dispatcher
 
-Door = Callable[[Cloud, Request], Awaitable[Response | None]]
-FormDoor = Callable[[Context, Request], Awaitable[Response]]
+Door = Callable[[Cloud, Request], Awaitable[Response]]
+Branch = Callable[[Cloud, Request, Route], Awaitable[Response]]
+Decorate = Callable[[Cloud, Request, Route, Response], Awaitable[None]]
 Journal = Callable[[Context, Route, Response], None]
 
 BODY_BYTES_MAX = 16 << 20
@@ -76,8 +77,8 @@ class FrontDoor:
         *,
         bases: tuple[str, ...],
         doors: Mapping[str, Door],
-        branches: Mapping[str, Door],
-        decorate: Callable[[Request, Route, Response], Awaitable[None]] | None = None,
+        branches: Mapping[str, Branch],
+        decorate: Decorate | None = None,
         journal: Journal | None = None,
     ) -> None:
         self._cloud = cloud
@@ -113,9 +114,7 @@ class FrontDoor:
                 return wire.codec(route).serialize_error(too_large, request.id, request)
         branch = self._branches.get(route.operation)
         if branch is not None:
-            answer = await branch(self._cloud, request)
-            if answer is not None:
-                return answer
+            return await branch(self._cloud, request, route)
         codec = wire.codec(route)
         ctx: Context | None = None
         try:
@@ -138,7 +137,7 @@ class FrontDoor:
             failure = InternalError if route.service == "s3" else InternalFailure
             response = codec.serialize_error(failure(_SORRY), request.id, request)
         if self._decorate is not None and "origin" in request.headers:
-            await self._decorate(request, route, response)
+            await self._decorate(self._cloud, request, route, response)
         if self._journal is not None and ctx is not None:
             self._journal(ctx, route, response)
         return response

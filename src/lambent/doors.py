@@ -1,0 +1,79 @@
+"""Doors beside the AWS API: health, what custom resources answer, archives to download, browsers at S3's buckets.
+
+Each is `async (cloud, request) -> Response`. Services are loaded when a door of theirs is first opened.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+from typing import Any
+
+from lambent import __version__, model, wire
+from lambent.contracts.errors import ServiceError
+from lambent.contracts.http import BodyTooLarge, Request, Response
+from lambent.contracts.ports import Cloud
+from lambent.gateway.rooms import json_response
+from lambent.registry import SERVICES, load_service
+from lambent.wire import Route
+
+_ANSWER_BYTES_MAX = 65_536
+
+
+def _package(service: str) -> Any:
+    return importlib.import_module(SERVICES[service])
+
+
+async def health(cloud: Cloud, request: Request) -> Response:
+    """Status, version, and what is built of each service."""
+    return json_response(
+        {
+            "status": "ok",
+            "version": __version__,
+            "pid": os.getpid(),
+            "data": cloud.settings.data,
+            "region": cloud.settings.region,
+            "services": {name: _coverage(name) for name in SERVICES},
+        }
+    )
+
+
+def _coverage(name: str) -> dict[str, int]:
+    return {"operations": len(load_service(name).operations), "modelled": len(model.service_model(name).operations)}
+
+
+async def custom_resource(cloud: Cloud, request: Request) -> Response:
+    """Where the function behind a custom resource puts its answer."""
+    respond = importlib.import_module("lambent.deploy").custom_resource_response
+    token = request.path.rsplit("/", 1)[-1]
+    try:
+        body = await request.body.read(_ANSWER_BYTES_MAX)
+    except BodyTooLarge:
+        return Response(413)
+    return Response(await respond(cloud, token, body))
+
+
+async def archive(cloud: Cloud, request: Request) -> Response:
+    """The code of a function or layer, from an address that GetFunction gave."""
+    answer: Response = await _package("lambda").downloads.serve(cloud, request)
+    return answer
+
+
+async def preflight(cloud: Cloud, request: Request, route: Route) -> Response:
+    """A browser asks whether a page of another origin may use a bucket."""
+    try:
+        answer: Response = await _package("s3").preflight(cloud, route.labels.get("Bucket", ""), request)
+    except ServiceError as error:
+        return wire.codec(route._replace(operation="GetObject")).serialize_error(error, request.id, request)
+    return answer
+
+
+async def allow_origin(cloud: Cloud, request: Request, route: Route, response: Response) -> None:
+    """Add what a bucket's rules let the page of another origin see."""
+    bucket = route.labels.get("Bucket", "")
+    if route.service == "s3" and bucket:
+        response.headers.extend(await _package("s3").cors_headers(cloud, bucket, request))
+
+
+DOORS = {"health": health, "cfn-response": custom_resource, "lambda": archive}
+BRANCHES = {wire.PREFLIGHT: preflight}
