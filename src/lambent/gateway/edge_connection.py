@@ -132,12 +132,13 @@ class Connection(asyncio.Protocol):
     def _head_data(self, data: bytes) -> None:
         pending = self._pending
         old = len(pending)
+        if self._head is not None:
+            pending += data
+            if len(pending) >= self._collect:
+                self._collected()
+            return
         if old:
             pending += data
-            if self._head is not None:
-                if len(pending) >= self._collect:
-                    self._collected()
-                return
             data = bytes(pending) if pending.find(_END, max(0, old - 3)) >= 0 else b""
         try:
             if data:
