@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lambent.services.iam.service import iam as service
+from lambent.services.iam.base import iam as service
 
 from . import (
     access_keys,

@@ -8,8 +8,8 @@ from lambent.contracts.caller import Principal
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Check, Context
 from lambent.services.iam import keys, model
+from lambent.services.iam.base import about, iam, page, replace, user_of
 from lambent.services.iam.errors import LimitExceeded, NoSuchEntity
-from lambent.services.iam.service import about, iam, page, replace, user_of
 
 Req = dict[str, Any]
 KEYS_PER_USER_MAX = 2

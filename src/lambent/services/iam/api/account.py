@@ -9,8 +9,8 @@ import msgspec
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
 from lambent.services.iam import keys, model
+from lambent.services.iam.base import iam, replace
 from lambent.services.iam.errors import EntityAlreadyExists, NoSuchEntity
-from lambent.services.iam.service import iam, replace
 
 from . import access_keys, attachments, groups, inline, policies, roles
 

@@ -7,8 +7,8 @@ from typing import Any
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
 from lambent.services.iam import keys, model
+from lambent.services.iam.base import NAMES, about, about_arn, get, iam, page, replace
 from lambent.services.iam.errors import LimitExceeded, NoSuchEntity
-from lambent.services.iam.service import NAMES, about, about_arn, get, iam, page, replace
 
 from .policies import require_policy
 from .roles import modifiable

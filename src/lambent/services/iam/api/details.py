@@ -7,8 +7,8 @@ from typing import Any
 from lambent.contracts.ports import Reader
 from lambent.kit import Context
 from lambent.services.iam import keys, managed_policies, model
+from lambent.services.iam.base import iam, page
 from lambent.services.iam.managed_policies import ManagedPolicy
-from lambent.services.iam.service import iam, page
 
 from .groups import group_shape
 from .policies import aws_policy_shape, policy_shape

@@ -7,8 +7,8 @@ from typing import Any
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
 from lambent.services.iam import keys, model
+from lambent.services.iam.base import about, about_path, get, iam, page, replace, scan_page
 from lambent.services.iam.errors import DeleteConflict, EntityAlreadyExists, LimitExceeded, no_such
-from lambent.services.iam.service import about, about_path, get, iam, page, replace, scan_page
 
 from .users import user_shape
 

@@ -8,8 +8,8 @@ from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
 from lambent.policy import parse_document
 from lambent.services.iam import keys, model
+from lambent.services.iam.base import NAMES, about, get, iam, page, replace
 from lambent.services.iam.errors import LimitExceeded, NoSuchEntity
-from lambent.services.iam.service import NAMES, about, get, iam, page, replace
 
 from .policies import non_blank
 from .roles import modifiable

@@ -9,8 +9,8 @@ from typing import Any
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
 from lambent.services.iam import keys, model
+from lambent.services.iam.base import about, get, iam, own_user_name, replace, user_of
 from lambent.services.iam.errors import AccessDenied, EntityAlreadyExists, NoSuchEntity
-from lambent.services.iam.service import about, get, iam, own_user_name, replace, user_of
 
 Req = dict[str, Any]
 

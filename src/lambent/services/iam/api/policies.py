@@ -9,6 +9,7 @@ from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
 from lambent.policy import parse_document
 from lambent.services.iam import keys, managed_policies, model
+from lambent.services.iam.base import about_arn, about_new, about_path, iam, page, replace, tags_of
 from lambent.services.iam.errors import (
     AccessDenied,
     DeleteConflict,
@@ -18,7 +19,6 @@ from lambent.services.iam.errors import (
     ValidationError,
 )
 from lambent.services.iam.managed_policies import ManagedPolicy
-from lambent.services.iam.service import about_arn, about_new, about_path, iam, page, replace, tags_of
 
 Req = dict[str, Any]
 SIZE_MAX = 6144

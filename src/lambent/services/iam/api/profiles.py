@@ -7,8 +7,7 @@ from typing import Any
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Check, Context
 from lambent.services.iam import keys, model
-from lambent.services.iam.errors import DeleteConflict, EntityAlreadyExists, LimitExceeded, NoSuchEntity
-from lambent.services.iam.service import (
+from lambent.services.iam.base import (
     Authorizer,
     about,
     about_path,
@@ -20,6 +19,7 @@ from lambent.services.iam.service import (
     scan_page,
     tags_of,
 )
+from lambent.services.iam.errors import DeleteConflict, EntityAlreadyExists, LimitExceeded, NoSuchEntity
 
 from .roles import modifiable, role_shape
 

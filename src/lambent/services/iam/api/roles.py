@@ -8,8 +8,8 @@ from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
 from lambent.policy import parse_document
 from lambent.services.iam import keys, model
+from lambent.services.iam.base import about, about_path, get, iam, replace, scan_page, tags_of
 from lambent.services.iam.errors import DeleteConflict, EntityAlreadyExists, LimitExceeded, UnmodifiableEntity
-from lambent.services.iam.service import about, about_path, get, iam, replace, scan_page, tags_of
 
 from .policies import non_blank, require_policy
 from .users import extras

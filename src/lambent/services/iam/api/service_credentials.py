@@ -7,8 +7,8 @@ from typing import Any
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
 from lambent.services.iam import keys, model
+from lambent.services.iam.base import about, iam, replace, user_of
 from lambent.services.iam.errors import LimitExceeded, NoSuchEntity
-from lambent.services.iam.service import about, iam, replace, user_of
 
 Req = dict[str, Any]
 SERVICES = ("codecommit.amazonaws.com", "cassandra.amazonaws.com")

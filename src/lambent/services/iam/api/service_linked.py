@@ -11,8 +11,8 @@ from lambent.contracts.errors import NotBuilt
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Check, Context
 from lambent.services.iam import keys, model
+from lambent.services.iam.base import about, get, iam
 from lambent.services.iam.errors import InvalidInput, NoSuchEntity, no_such
-from lambent.services.iam.service import about, get, iam
 
 from .roles import SERVICE_PATH, role_shape
 

@@ -11,8 +11,8 @@ from lambent.contracts.caller import Caller, Principal
 from lambent.contracts.ports import Reader
 from lambent.kit import Check, Context
 from lambent.services.iam import directory, keys, model, texts
+from lambent.services.iam.base import iam, page
 from lambent.services.iam.errors import InvalidInput, no_such
-from lambent.services.iam.service import iam, page
 
 Req = dict[str, Any]
 _KINDS = ("user", "group", "role")

@@ -8,8 +8,8 @@ from typing import Any
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
 from lambent.services.iam import keys, model
+from lambent.services.iam.base import NAMES, about, about_arn, get, iam, merged, page, replace, tags_of, without
 from lambent.services.iam.errors import NoSuchEntity
-from lambent.services.iam.service import NAMES, about, about_arn, get, iam, merged, page, replace, tags_of, without
 
 from . import policies, profiles
 

@@ -8,8 +8,7 @@ from lambent.contracts.caller import Principal
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Check, Context
 from lambent.services.iam import keys, model
-from lambent.services.iam.errors import DeleteConflict, EntityAlreadyExists
-from lambent.services.iam.service import (
+from lambent.services.iam.base import (
     about,
     about_path,
     get,
@@ -20,6 +19,7 @@ from lambent.services.iam.service import (
     tags_of,
     user_of,
 )
+from lambent.services.iam.errors import DeleteConflict, EntityAlreadyExists
 
 from .policies import require_policy
 
