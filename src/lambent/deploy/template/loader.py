@@ -41,7 +41,17 @@ _FUNCTIONS = [
 
 
 class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the C loader is optional
-    """YAML 1.1 without timestamps (a policy's Version is a string) and with the short forms."""
+    """YAML 1.1 without timestamps (a policy's Version is a string), whose keys are texts as they are written, and with
+    the short forms."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[str, Any]:
+        """A mapping; merge keys have no meaning in templates."""
+        found: dict[str, Any] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be a scalar", key.start_mark)
+            found[key.value] = self.construct_object(value, deep=deep)
+        return found
 
 
 _Loader.yaml_implicit_resolvers = {
@@ -125,17 +135,9 @@ def _plain(value: Any, depth: int) -> Any:
     if depth > DEPTH_MAX:
         raise ValidationError("Template format error: the template is nested too deeply.")
     if isinstance(value, dict):
-        return {_key(key): _plain(item, depth + 1) for key, item in value.items()}
+        return {key: _plain(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list):
         return [_plain(item, depth + 1) for item in value]
     if value is None or isinstance(value, str | int | float):
         return value
     raise ValidationError(f"Template format error: values of type {type(value).__name__} are not allowed.")
-
-
-def _key(key: Any) -> str:
-    if isinstance(key, bool):
-        return "true" if key else "false"
-    if isinstance(key, str | int | float):
-        return str(key)
-    raise ValidationError("Template format error: YAML not well-formed.")
