@@ -16,6 +16,8 @@ from .model import BucketRecord, Grant, ObjectRecord
 from .versions import find
 
 _LIST_CONDITIONS = {"Prefix": "s3:prefix", "Delimiter": "s3:delimiter", "MaxKeys": "s3:max-keys"}
+_ALWAYS_OWNERS = ("s3:GetBucketPolicy", "s3:PutBucketPolicy", "s3:DeleteBucketPolicy")
+"""What no bucket policy can take from the root user of its owner."""
 _OBJECT_CONDITIONS = {
     "ACL": "s3:x-amz-acl",
     "StorageClass": "s3:x-amz-storage-class",
@@ -58,7 +60,10 @@ def on_bucket(action: str) -> Authorizer:
 def bucket_check(ctx: Context, bucket: BucketRecord, action: str, req: Mapping[str, Any]) -> Check:
     """The question about a bucket."""
     conditions = {key: str(req[member]) for member, key in _LIST_CONDITIONS.items() if member in req}
-    return Check(action, bucket.arn, conditions, acl.resource_policy(bucket, ctx.caller), bucket.account)
+    policy = acl.resource_policy(bucket, ctx.caller)
+    if action in _ALWAYS_OWNERS and ctx.caller.kind is Principal.ROOT and ctx.caller.account == bucket.account:
+        policy = None
+    return Check(action, bucket.arn, conditions, policy, bucket.account)
 
 
 def on_object(action: str, versioned: str = "", *, exists: bool = True) -> Authorizer:
