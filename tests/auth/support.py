@@ -69,10 +69,14 @@ def signed(
     region: str = "us-east-1",
     token: str | None = None,
     moment: datetime.datetime = SIGNED_AT,
+    trailer: bool = False,
     **options: Any,
 ) -> Request:
     """A request signed by botocore's signer of `kind`."""
     wanted = AWSRequest(method=method, url=url, headers=headers or {}, data=body)
+    if trailer:
+        # How botocore's checksum handler tells the signer that the body will be chunked, with a trailer.
+        wanted.context["checksum"] = {"request_algorithm": {"in": "trailer"}}
     signer = SIGNERS[kind](Credentials(ACCESS_KEY, SECRET, token), service, region, **options)
     with at(moment):
         signer.add_auth(wanted)
