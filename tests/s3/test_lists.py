@@ -80,7 +80,7 @@ def test_names_are_url_encoded_on_demand() -> None:
         assert shown(page) == ["a+b/", "date%3D1/", "p%2Bq"]
         assert page["EncodingType"] == "url"
         for operation in ("ListObjects", "ListObjectVersions", "ListMultipartUploads"):
-            for wrong, value in (("value", "value"), ("", None)):
+            for wrong, value in (("value", "value"), ("", "")):
                 with pytest.raises(errors.InvalidArgument) as caught:
                     await cloud.s3(operation, EncodingType=wrong)
                 assert caught.value.fields == {"ArgumentName": "encoding-type", "ArgumentValue": value}

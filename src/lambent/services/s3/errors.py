@@ -15,13 +15,15 @@ from lambent.contracts.errors import ServiceError
 
 
 class S3Error(ServiceError):
-    """An error of S3. `text` is its usual message; `headers` go with the answer (x-amz-delete-marker, ...)."""
+    """An error of S3. `text` is its usual message; `headers` go with the answer (x-amz-delete-marker, ...): the wire
+    room finds them in the field `Headers`."""
 
     text: ClassVar[str] = ""
 
     def __init__(self, message: str | None = None, *, headers: tuple[tuple[str, str], ...] = (), **fields: Any) -> None:
+        if headers:
+            fields["Headers"] = dict(headers)
         super().__init__(self.text if message is None else message, **fields)
-        self.headers = headers
 
 
 class AccessDenied(S3Error):
@@ -236,6 +238,12 @@ class MissingContentLength(S3Error):
 
     status = 411
     text = "You must provide the Content-Length HTTP header."
+
+
+class MissingRequestBodyError(S3Error):
+    """An operation with a document came without it."""
+
+    text = "Request Body is empty"
 
 
 class MissingSecurityHeader(S3Error):

@@ -209,7 +209,7 @@ class Encoding:
             raise errors.InvalidArgument(
                 "Invalid Encoding Method specified in Request",
                 ArgumentName="encoding-type",
-                ArgumentValue=asked or None,
+                ArgumentValue=asked,
             )
         self.members: dict[str, str] = {} if asked is None else {"EncodingType": "url"}
 

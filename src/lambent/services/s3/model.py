@@ -20,6 +20,7 @@ KEY_BYTES_MAX = 1024
 STORAGE_CLASSES = frozenset(("STANDARD", "REDUCED_REDUNDANCY", "STANDARD_IA", "ONEZONE_IA", "INTELLIGENT_TIERING"))
 EMPTY_MD5 = "d41d8cd98f00b204e9800998ecf8427e"
 
+OWNERSHIPS = ("BucketOwnerEnforced", "BucketOwnerPreferred", "ObjectWriter")
 ENABLED = "Enabled"
 SUSPENDED = "Suspended"
 NULL_VERSION = "null"

@@ -104,6 +104,13 @@ def shown(record: ObjectRecord) -> dict[str, Any]:
     return found
 
 
+def document(req: Mapping[str, Any], member: str) -> Any:
+    """The document that a request brings; MissingRequestBodyError."""
+    if member not in req:
+        raise errors.MissingRequestBodyError
+    return req[member]
+
+
 def when(milliseconds: int) -> datetime:
     """A time as answers carry it: whole seconds, UTC."""
     return datetime.fromtimestamp(milliseconds // 1000, UTC)

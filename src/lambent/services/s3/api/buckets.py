@@ -12,9 +12,9 @@ from lambent.kit import Check, Context, NotBuilt
 from lambent.kit.paging import seal, unseal
 from lambent.policy import canonical_user_id
 
-from .. import access, acl, errors, keys, tagging, versions
+from .. import access, acl, errors, keys, settings, tagging, versions
 from .._service import s3
-from ..model import ENABLED, SUSPENDED, BucketRecord, OwnedBucket, PublicBlock, is_bucket_name
+from ..model import ENABLED, OWNERSHIPS, SUSPENDED, BucketRecord, OwnedBucket, PublicBlock, is_bucket_name
 
 _REGIONS = frozenset((
     "af-south-1", "ap-east-1", "ap-east-2", "ap-northeast-1", "ap-northeast-2", "ap-northeast-3", "ap-south-1",
@@ -59,6 +59,10 @@ def create_bucket(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[st
     if existing is not None:
         return _exists_already(ctx, existing, region, tags)
     ownership = req.get("ObjectOwnership", "BucketOwnerEnforced")
+    if ownership not in OWNERSHIPS:
+        raise errors.InvalidArgument(
+            f"Invalid x-amz-object-ownership header: {ownership}", ArgumentName="x-amz-object-ownership"
+        )
     bucket = BucketRecord(
         id=ctx.cloud.ids.hex(16),
         name=name,
@@ -205,7 +209,7 @@ def get_bucket_versioning(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict
 def put_bucket_versioning(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
     """Enable or suspend versioning."""
     bucket = keys.bucket(tx, req)
-    configuration = req["VersioningConfiguration"]
+    configuration = settings.document(req, "VersioningConfiguration")
     if configuration.get("MFADelete", "Disabled") != "Disabled":
         raise NotBuilt("Lambent has not built MFADelete of PutBucketVersioning yet.")
     status = configuration.get("Status")

@@ -12,7 +12,7 @@ from lambent.kit import Context
 
 from .. import access, acl, errors, keys, settings, tagging
 from .._service import s3
-from ..model import CorsRecord, CorsRule, PublicBlock
+from ..model import OWNERSHIPS, CorsRecord, CorsRule, PublicBlock
 
 _METHODS = ("GET", "PUT", "HEAD", "POST", "DELETE")
 _INTEGRITY = ("ContentMD5", "ChecksumAlgorithm")
@@ -38,7 +38,7 @@ def get_bucket_tagging(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[st
 def put_bucket_tagging(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     """Replace the bucket's tags."""
     bucket = keys.bucket(tx, req)
-    tags = tagging.of_bucket(req["Tagging"].get("TagSet", ()))
+    tags = tagging.of_bucket(settings.document(req, "Tagging").get("TagSet", ()))
     keys.buckets.put(tx, replace(bucket, tags=tags), bucket.name)
     return _GONE
 
@@ -78,7 +78,7 @@ def _rule_shown(rule: CorsRule) -> dict[str, Any]:
 def put_bucket_cors(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
     """Replace the bucket's CORS rules."""
     bucket = keys.bucket(tx, req)
-    rows = req["CORSConfiguration"].get("CORSRules", [])
+    rows = settings.document(req, "CORSConfiguration").get("CORSRules", [])
     if not 1 <= len(rows) <= 100:
         raise errors.MalformedXML
     keys.cors.put(tx, CorsRecord(tuple(_rule(row) for row in rows)), bucket.id)
@@ -128,7 +128,7 @@ def get_public_access_block(ctx: Context, tx: Reader, req: dict[str, Any]) -> di
 def put_public_access_block(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
     """Replace the bucket's public access block."""
     bucket = keys.bucket(tx, req)
-    given = req["PublicAccessBlockConfiguration"]
+    given = settings.document(req, "PublicAccessBlockConfiguration")
     block = PublicBlock(**{field: bool(given.get(member)) for member, field in _BLOCK.items()})
     keys.buckets.put(tx, replace(bucket, public_block=block), bucket.name)
 
@@ -154,10 +154,12 @@ def get_bucket_ownership_controls(ctx: Context, tx: Reader, req: dict[str, Any])
 def put_bucket_ownership_controls(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
     """Say who owns new objects; BucketOwnerEnforced, which ends all ACLs, needs a bucket without foreign grants."""
     bucket = keys.bucket(tx, req)
-    rules = req["OwnershipControls"].get("Rules", [])
+    rules = settings.document(req, "OwnershipControls").get("Rules", [])
     if len(rules) != 1:
         raise errors.MalformedXML
-    ownership = rules[0]["ObjectOwnership"]
+    ownership = rules[0].get("ObjectOwnership")
+    if ownership not in OWNERSHIPS:
+        raise errors.MalformedXML
     if ownership == "BucketOwnerEnforced" and bucket.grants and bucket.grants != acl.canned("private", bucket.account):
         raise errors.InvalidBucketAclWithObjectOwnership
     keys.buckets.put(tx, replace(bucket, ownership=ownership), bucket.name)
@@ -183,7 +185,7 @@ def get_bucket_encryption(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict
 def put_bucket_encryption(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
     """Set the default encryption: AES256, which it is already."""
     keys.bucket(tx, req)
-    rules = req["ServerSideEncryptionConfiguration"].get("Rules", [])
+    rules = settings.document(req, "ServerSideEncryptionConfiguration").get("Rules", [])
     if len(rules) != 1:
         raise errors.MalformedXML
     default = rules[0].get("ApplyServerSideEncryptionByDefault", {})

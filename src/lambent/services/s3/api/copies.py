@@ -16,9 +16,9 @@ from lambent.kit import Context
 from .. import access, acl, bodies, checksums, conditions, errors, events, keys, settings, tagging, versions
 from .._service import s3
 from ..bodies import Received
-from ..model import OBJECT_BYTES_MAX, BucketRecord, Checksum, Grant, ObjectRecord, Settings, open_version
+from ..model import OBJECT_BYTES_MAX, BucketRecord, Checksum, Grant, ObjectRecord, Settings
 from .multipart import may_upload, part_digests, store_part
-from .objects import invalid_version
+from .objects import version_of
 
 _UNBUILT_SOURCE = ("CopySourceSSECustomerAlgorithm", "CopySourceSSECustomerKey", "CopySourceSSECustomerKeyMD5")
 
@@ -49,9 +49,8 @@ def source_of(ctx: Context, tx: Reader, req: Mapping[str, Any]) -> Source:
     record = versions.find(tx, bucket, key, version) if version else keys.objects.get(tx, bucket.id, key)
     action = "s3:GetObjectVersion" if version else "s3:GetObject"
     asked = {"VersionId": version} if version else {}
+    version_of(asked)
     access.enforce(ctx, tx, access.object_check(ctx, bucket, key, action, asked, record))
-    if version and version != "null" and open_version(version) is None:
-        raise invalid_version(version)
     if record is None:
         if version:
             raise errors.NoSuchVersion(Key=key, VersionId=version)
@@ -130,7 +129,7 @@ def _prepare(ctx: Context, tx: Reader, req: dict[str, Any]) -> tuple[Source, Buc
     """Everything that is checked before a copy: destination, source, permissions, conditions."""
     bucket = keys.bucket(tx, req)
     key = req["Key"]
-    replacing = req.get("TaggingDirective", "COPY") == "REPLACE"
+    replacing = _replaces(req, "TaggingDirective", "tagging")
     tags = tagging.of_header(req["Tagging"]) if replacing and "Tagging" in req else ()
     access.enforce(ctx, tx, *access.write_checks(ctx, bucket, key, req, tags))
     source = source_of(ctx, tx, req)
@@ -141,13 +140,18 @@ def _prepare(ctx: Context, tx: Reader, req: dict[str, Any]) -> tuple[Source, Buc
     return source, bucket, chosen
 
 
-def _settings(req: dict[str, Any], record: ObjectRecord, grants: tuple[Grant, ...], tags: tagging.Tags) -> Settings:
-    directive = req.get("MetadataDirective", "COPY")
+def _replaces(req: Mapping[str, Any], member: str, noun: str) -> bool:
+    """Whether metadata or tags are replaced rather than copied; InvalidArgument."""
+    directive = req.get(member, "COPY")
     if directive not in ("COPY", "REPLACE"):
         raise errors.InvalidArgument(
-            "Unknown metadata directive.", ArgumentName="x-amz-metadata-directive", ArgumentValue=directive
+            f"Unknown {noun} directive.", ArgumentName=f"x-amz-{noun}-directive", ArgumentValue=directive
         )
-    if directive == "REPLACE":
+    return bool(directive == "REPLACE")
+
+
+def _settings(req: dict[str, Any], record: ObjectRecord, grants: tuple[Grant, ...], tags: tagging.Tags) -> Settings:
+    if _replaces(req, "MetadataDirective", "metadata"):
         return settings.without_acl(req, grants=grants, tags=tags)
     settings.check_encryption(req)
     return replace(record.settings, storage_class=settings.storage_class(req), grants=grants, tags=tags)

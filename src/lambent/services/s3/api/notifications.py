@@ -13,7 +13,7 @@ from lambent.contracts.events import Undeliverable
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
 
-from .. import access, errors, events, keys
+from .. import access, errors, events, keys, settings
 from .._service import s3
 from ..model import BucketRecord, Destination
 
@@ -53,7 +53,7 @@ def get_bucket_notification_configuration(ctx: Context, tx: Reader, req: dict[st
 @s3.operation(tx="none", authorize=access.on_bucket("s3:PutBucketNotification"))
 async def put_bucket_notification_configuration(ctx: Context, req: dict[str, Any]) -> None:
     """Replace where the bucket's events go, after asking each destination; queues and topics get a test event."""
-    document = req["NotificationConfiguration"]
+    document = settings.document(req, "NotificationConfiguration")
     destinations = tuple(
         _destination(ctx, kind, row) for kind, spec in _KINDS.items() for row in document.get(spec[0], ())
     )

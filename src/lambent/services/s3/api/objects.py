@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from msgspec.structs import replace
@@ -124,9 +125,7 @@ def delete_object(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[st
             "x-amz-bypass-governance-retention is only applicable to Object Lock enabled buckets.",
             ArgumentName="x-amz-bypass-governance-retention",
         )
-    version = req.get("VersionId", "")
-    if version and version != "null" and open_version(version) is None:
-        raise invalid_version(version)
+    version = version_of(req)
     if "IfMatch" in req:
         _check_delete(tx, bucket, req["Key"], version, req["IfMatch"])
     deletion = delete_one(ctx, tx, bucket, req["Key"], version)
@@ -138,9 +137,15 @@ def delete_object(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[st
     return found
 
 
-def invalid_version(version: str) -> errors.InvalidArgument:
-    """A version id that S3 never made."""
-    return errors.InvalidArgument("Invalid version id specified", ArgumentName="versionId", ArgumentValue=version)
+def version_of(req: Mapping[str, Any]) -> str:
+    """The version that a request names, empty when none; InvalidArgument for an id that S3 never made."""
+    version = req.get("VersionId")
+    if version is None:
+        return ""
+    if version == "null" or open_version(version) is not None:
+        return str(version)
+    text = "Invalid version id specified" if version else "Version id cannot be the empty string"
+    raise errors.InvalidArgument(text, ArgumentName="versionId", ArgumentValue=version)
 
 
 def _refuse_directory_conditions(req: dict[str, Any]) -> None:
@@ -173,8 +178,8 @@ def delete_one(ctx: Context, tx: Transaction, bucket: BucketRecord, key: str, ve
 def delete_objects(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     """Delete up to 1,000 objects; each one is authorized, and fails, on its own."""
     bucket = keys.bucket(tx, req)
-    rows = req["Delete"].get("Objects", [])
-    if not 1 <= len(rows) <= 1000:
+    rows = settings.document(req, "Delete").get("Objects", [])
+    if not 1 <= len(rows) <= 1000 or not all(row.get("Key") for row in rows):
         raise errors.MalformedXML
     if "BypassGovernanceRetention" in req:
         raise errors.InvalidArgument(
@@ -190,7 +195,7 @@ def delete_objects(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[s
             about = {"Key": row["Key"], "Code": error.code, "Message": error.message}
             failed.append({**about, **({"VersionId": row["VersionId"]} if row.get("VersionId") else {})})
     found: dict[str, Any] = {}
-    if deleted and not req["Delete"].get("Quiet"):
+    if deleted and not settings.document(req, "Delete").get("Quiet"):
         found["Deleted"] = deleted
     if failed:
         found["Errors"] = failed
@@ -198,7 +203,7 @@ def delete_objects(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[s
 
 
 def _delete_row(ctx: Context, tx: Transaction, bucket: BucketRecord, row: dict[str, Any]) -> dict[str, Any]:
-    key, version = row["Key"], row.get("VersionId", "")
+    key, version = row["Key"], row.get("VersionId") or ""
     _refuse_directory_conditions({f"IfMatch{name}": row[name] for name in ("LastModifiedTime", "Size") if name in row})
     action = "s3:DeleteObjectVersion" if version else "s3:DeleteObject"
     access.enforce(ctx, tx, access.object_check(ctx, bucket, key, action, row))
@@ -218,9 +223,7 @@ def _delete_row(ctx: Context, tx: Transaction, bucket: BucketRecord, row: dict[s
 def version_for_change(ctx: Context, tx: Any, req: dict[str, Any], method: str) -> tuple[BucketRecord, ObjectRecord]:
     """The version whose tags or ACL a request is about. NoSuchKey, NoSuchVersion, MethodNotAllowed."""
     bucket = keys.bucket(tx, req)
-    key, version = req["Key"], req.get("VersionId", "")
-    if version and version != "null" and open_version(version) is None:
-        raise invalid_version(version)
+    key, version = req["Key"], version_of(req)
     if version:
         record = versions.find(tx, bucket, key, version)
         if record is None:
@@ -260,7 +263,7 @@ def get_object_tagging(ctx: Context, tx: Transaction, req: dict[str, Any]) -> di
 )
 def put_object_tagging(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     """Replace the tags of an object."""
-    tags = tagging.of_object(req["Tagging"].get("TagSet", ()))
+    tags = tagging.of_object(settings.document(req, "Tagging").get("TagSet", ()))
     bucket, record = version_for_change(ctx, tx, req, "PUT")
     changed = replace(record, settings=replace(record.settings, tags=tags))
     versions.update(tx, bucket, req["Key"], changed)

@@ -11,7 +11,7 @@ from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
 from lambent.policy import MalformedPolicyDocument, parse_document
 
-from .. import access, acl, errors, events, keys, versions
+from .. import access, acl, errors, events, keys, settings, versions
 from .._service import s3
 from ..model import BucketRecord
 from .objects import version_for_change
@@ -48,7 +48,7 @@ def get_bucket_policy_status(ctx: Context, tx: Reader, req: dict[str, Any]) -> d
 def put_bucket_policy(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     """Replace the bucket policy; AccessDenied for a public one where those are blocked."""
     bucket = keys.bucket(tx, req)
-    policy = req["Policy"]
+    policy = settings.document(req, "Policy")
     if len(policy.encode()) > _POLICY_BYTES_MAX:
         raise errors.InvalidArgument("Policy exceeds the maximum allowed document size.")
     _check(bucket, policy)

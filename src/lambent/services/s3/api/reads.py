@@ -10,10 +10,11 @@ from lambent.kit import Context
 
 from .. import access, bodies, checksums, conditions, errors, keys, settings, versions
 from .._service import s3
-from ..model import BucketRecord, ObjectRecord, PartRow, open_version
-from .objects import invalid_version
+from ..model import BucketRecord, ObjectRecord, PartRow
+from .objects import version_of
 
 _READ = access.on_object("s3:GetObject", "s3:GetObjectVersion")
+_ATTRIBUTES = frozenset(("ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"))
 _OVERRIDES = {
     "ResponseCacheControl": "CacheControl",
     "ResponseContentDisposition": "ContentDisposition",
@@ -47,7 +48,7 @@ def head_object(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]
 def look_up(ctx: Context, tx: Reader, req: dict[str, Any], method: str) -> tuple[BucketRecord, ObjectRecord]:
     """The version that a request reads. NoSuchKey with the headers of a delete marker, MethodNotAllowed, ..."""
     bucket = keys.bucket(tx, req)
-    key, version = req["Key"], req.get("VersionId", "")
+    key, version = req["Key"], version_of(req)
     if not version:
         record = keys.objects.get(tx, bucket.id, key)
         if record is None:
@@ -55,8 +56,6 @@ def look_up(ctx: Context, tx: Reader, req: dict[str, Any], method: str) -> tuple
             headers = () if marker is None else _marker_headers(marker)
             raise access.no_such_key(ctx, tx, bucket, key, headers)
         return bucket, record
-    if version != "null" and open_version(version) is None:
-        raise invalid_version(version)
     record = versions.find(tx, bucket, key, version)
     if record is None:
         raise errors.NoSuchVersion(Key=key, VersionId=version)
@@ -151,6 +150,10 @@ def get_object_attributes(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict
     if bucket.versioning:
         found["VersionId"] = record.shown_version
     asked = req.get("ObjectAttributes", [])
+    if not asked or not _ATTRIBUTES.issuperset(asked):
+        raise errors.InvalidArgument(
+            "Invalid attribute name specified.", ArgumentName="x-amz-object-attributes", ArgumentValue=",".join(asked)
+        )
     if "ETag" in asked:
         found["ETag"] = record.etag
     if "ObjectSize" in asked:
