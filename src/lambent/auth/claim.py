@@ -1,4 +1,4 @@
-"""What a request claims: which key signed it, for which scope, over which headers. Parsing only, no secrets.
+"""What a request claims: which key signed it, for which scope, over which headers. Parsing only.
 
 A claim is read from the Authorization header or from the parameters of a presigned URL. The part of the header that
 does not change from request to request is parsed once and cached.
