@@ -19,7 +19,7 @@ class LogsCloud(TestCloud):
     """A cloud with one group and one stream in it once `begin` was awaited."""
 
     def __init__(self) -> None:
-        super().__init__(validate=False)
+        super().__init__()
         self.function = Function()
         self.targets["lambda"] = self.function
 

@@ -70,7 +70,7 @@ def test_groups_are_found_by_prefix_and_pattern_over_pages() -> None:
         assert await names(logGroupNamePrefix="ab") == ["ab", "ab1", "ab2"]
         assert await names(logGroupNamePattern="ab") == ["ab", "ab1", "ab2", "cab"]
         assert await names(logGroupNamePrefix="zz") == []
-        assert await names(logGroupIdentifiers=[f"{ARN}:*", "b"]) == [GROUP, "b"]
+        assert await names(logGroupIdentifiers=[ARN, "b"]) == [GROUP, "b"]
         page = await cloud.logs("DescribeLogGroups", logGroupNamePattern="cab")
         assert "storedBytes" not in page["logGroups"][0]
 
@@ -156,7 +156,7 @@ def test_streams_by_name_and_by_last_event() -> None:
 def test_a_stream_is_described_and_deleted() -> None:
     async def body(cloud: LogsCloud) -> None:
         await cloud.logs("CreateLogStream", logGroupName=GROUP, logStreamName="empty")
-        streams = (await cloud.logs("DescribeLogStreams", logGroupIdentifier=f"{ARN}:*"))["logStreams"]
+        streams = (await cloud.logs("DescribeLogStreams", logGroupIdentifier=ARN))["logStreams"]
         assert streams[1] == {
             "arn": f"{ARN}:log-stream:empty",
             "creationTime": cloud.now_ms,
@@ -179,7 +179,7 @@ def test_tags() -> None:
     async def body(cloud: LogsCloud) -> None:
         await cloud.logs("TagResource", resourceArn=ARN, tags={"a": "1", "b": "2"})
         await cloud.logs("TagLogGroup", logGroupName=GROUP, tags={"b": "3"})
-        await cloud.logs("UntagResource", resourceArn=f"{ARN}:*", tagKeys=["a"])
+        await cloud.logs("UntagResource", resourceArn=ARN, tagKeys=["a"])
         assert await cloud.logs("ListTagsForResource", resourceArn=ARN) == {"tags": {"b": "3"}}
         assert await cloud.logs("ListTagsLogGroup", logGroupName=GROUP) == {"tags": {"b": "3"}}
         with pytest.raises(ResourceNotFoundException):

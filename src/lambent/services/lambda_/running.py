@@ -28,7 +28,7 @@ def choose(tx: Reader, ref: Ref, ids: Ids) -> Runnable:
     found: Resolved = keys.resolve(tx, ref)
     config = found.config
     if found.alias is not None and found.alias.weights:
-        drawn = ids.random.random()
+        drawn = ids.random.uniform(0.0, 1.0)
         for version, weight in found.alias.weights.items():
             drawn -= weight
             if drawn < 0:
