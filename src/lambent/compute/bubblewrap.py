@@ -30,6 +30,7 @@ _ETC = (
     "ld.so.cache", "ld.so.conf", "ld.so.conf.d", "ssl", "pki", "ca-certificates", "ca-certificates.conf",
     "alternatives", "nsswitch.conf", "protocols", "services", "mime.types", "localtime",
 )  # fmt: skip
+_PROC_HIDDEN = ("kcore", "keys", "key-users", "kmsg", "sched_debug", "sysrq-trigger", "timer_list")
 _WRITTEN = {
     "passwd": f"root:x:0:0:root:/root:/sbin/nologin\nsbx_user1051:x:{UID}:{GID}::/home/sbx_user1051:/sbin/nologin\n",
     "group": f"root:x:0:\nsbx_user1051:x:{GID}:\n",
@@ -124,7 +125,12 @@ class Bubblewrap(Driver):
         args += ["--ro-bind", str(plan.opt), "/opt"] if plan.opt else ["--dir", "/opt"]
         args += ["--dir", "/var/rapid", "--ro-bind", str(ENTRY), _ENTRY_INSIDE]
         args += ["--perms", "1777", "--size", str(plan.tmp_mb << 20), "--tmpfs", "/tmp", "--dir", "/var/tmp"]
-        args += ["--proc", "/proc", "--dev", "/dev", "--remount-ro", "/dev", "--remount-ro", "/"]
+        args += ["--proc", "/proc"]
+        for name in _PROC_HIDDEN:
+            args += ["--ro-bind-try", "/dev/null", f"/proc/{name}"] if os.path.exists(f"/proc/{name}") else []
+        # Read-only altogether: where Lambent runs as root, the user inside owns /proc/sys in the kernel's eyes, and
+        # kernel.core_pattern would be a way out.
+        args += ["--remount-ro", "/proc", "--dev", "/dev", "--remount-ro", "/dev", "--remount-ro", "/"]
         args += ["--setenv", "LD_LIBRARY_PATH", LIBRARY_PATH, "--setenv", "LANG", "en_US.UTF-8"]
         args += ["--setenv", "PYTHONUTF8", "1", "--chdir", "/var/task"]
         args += ["--info-fd", str(info), "--block-fd", str(block)]

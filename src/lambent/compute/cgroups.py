@@ -4,7 +4,7 @@ Each of the four is taken from cgroup v2 where the controller is there and deleg
 what neither offers is left out and `Cgroups.missing` names it. The freezer is only taken from v2: there a frozen
 process can still be killed, so that nothing survives Lambent; without it the processes are stopped by signal.
 
-Groups live under Lambent's own group, are named `lambent-<pid>-<number>`, and those of a Lambent that is gone are
+Groups live under Lambent's own group, are named `lambent-<pid>-<token>-<number>`, and those of a Lambent that is gone are
 removed at the next start.
 """
 
@@ -18,6 +18,7 @@ from pathlib import Path
 
 PROCESSES_MAX = 1024
 """Processes and threads that one environment may have, as on AWS."""
+_CLOSE_TIMEOUT_S = 20
 _KINDS = ("memory", "pids", "cpu", "freezer")
 _NAME = re.compile(r"lambent-(\d+)-")
 
@@ -88,6 +89,7 @@ class Cgroups:
     def __init__(self) -> None:
         self.parents: dict[str, Path] = {}
         self._made = 0
+        self._token = f"{id(self):x}"  # a process may hold several, one after another
         own, (unified, legacy) = _own_groups(), _mounts()
         if unified and "" in own:
             parent = Path(unified + own[""])
@@ -127,7 +129,7 @@ class Cgroups:
     def create(self, memory_bytes: int, cpu_weight: float) -> Group:
         """A new, empty group. `cpu_weight` is in virtual processors (1.0: the usual share)."""
         self._made += 1
-        return Group(self, f"lambent-{os.getpid()}-{self._made}", memory_bytes, cpu_weight)
+        return Group(self, f"lambent-{os.getpid()}-{self._token}-{self._made}", memory_bytes, cpu_weight)
 
 
 class Group:
@@ -200,12 +202,15 @@ class Group:
         return []
 
     def close(self) -> None:
-        """Remove the group; its processes must have ended. The kernel may need a moment for that (blocking)."""
+        """Kill what is left in the group, wait until it is gone (blocking: a fork bomb takes seconds), remove it."""
+        if "freezer" in self._folders:
+            _try_write(self._folders["freezer"] / "cgroup.kill", "1")
         for fd in self._files.values():
             os.close(fd)
         self._files.clear()
         for folder in set(self._folders.values()):
-            for _ in range(100):
+            deadline_s = time.monotonic() + _CLOSE_TIMEOUT_S
+            while time.monotonic() < deadline_s:
                 try:
                     folder.rmdir()
                     break

@@ -87,7 +87,7 @@ class Environments:
         self._running_total = 0
         self._starting = 0
         self._queue: deque[asyncio.Future[None]] = deque()
-        self._disposals: set[asyncio.Task[None]] = set()
+        self._disposals: dict[asyncio.Task[None], str] = {}
         self._alarm: Alarm | None = None
         pages_mb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
         self._seats_max = max(4, int(pages_mb * _MACHINE_SHARE) // _FOOTPRINT_MB)
@@ -128,14 +128,14 @@ class Environments:
 
     async def retire(self, arn_prefix: str) -> None:
         """End the environments of functions whose ARN begins with `arn_prefix`; busy ones after their call."""
-        ended = []
         for seat in list(self._seats.values()):
             if seat.environment.spec.arn.startswith(arn_prefix):
                 seat.retired = True
                 if self._unlist(seat):
-                    ended.append(self._end(seat))
-        if ended:
-            await asyncio.wait(ended)
+                    self._end(seat)
+        ending = [task for task, arn in self._disposals.items() if arn.startswith(arn_prefix)]
+        if ending:
+            await asyncio.wait(ending)
 
     def runtimes(self) -> list[str]:
         """Names of the Lambda runtimes that this machine can run."""
@@ -307,14 +307,13 @@ class Environments:
         if self._unlist(seat):
             self._end(seat)
 
-    def _end(self, seat: _Seat) -> asyncio.Task[None]:
+    def _end(self, seat: _Seat) -> None:
         self._seats.pop(seat.environment, None)
         assert self._supply is not None
         task = asyncio.get_running_loop().create_task(self._supply.dispose(seat.environment))
-        self._disposals.add(task)
-        task.add_done_callback(self._disposals.discard)
+        self._disposals[task] = seat.environment.spec.arn
+        task.add_done_callback(lambda done: self._disposals.pop(done))
         self._wake()
-        return task
 
     def _evict(self) -> None:
         """End what has been idle for long; look again when the next one will have been."""
