@@ -72,7 +72,8 @@ class BucketRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     """A bucket. `id` is new for each creation, so that nothing of a deleted bucket of the same name shows again.
 
     `versioning` is empty, Enabled or Suspended. `grants` empty means: the owner has full control.
-    `cors` says whether there is a CORS configuration, which has a row of its own.
+    `cors` says whether there is a CORS configuration, which has a row of its own. `encryption` is the algorithm of the
+    default encryption, empty for S3's own default.
     """
 
     id: str
@@ -89,6 +90,7 @@ class BucketRecord(msgspec.Struct, frozen=True, omit_defaults=True):
     destinations: tuple[Destination, ...] = ()
     event_bridge: bool = False
     cors: bool = False
+    encryption: str = ""
 
     @property
     def arn(self) -> str:

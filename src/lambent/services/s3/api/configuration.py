@@ -176,28 +176,32 @@ def delete_bucket_ownership_controls(ctx: Context, tx: Transaction, req: dict[st
 @s3.operation(tx="read", authorize=access.on_bucket("s3:GetEncryptionConfiguration"))
 def get_bucket_encryption(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     """The default encryption, which every bucket has."""
-    keys.bucket(tx, req)
-    default = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": settings.ENCRYPTION}, "BucketKeyEnabled": False}
+    algorithm = keys.bucket(tx, req).encryption or settings.ENCRYPTION
+    default = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": algorithm}, "BucketKeyEnabled": False}
     return {"ServerSideEncryptionConfiguration": {"Rules": [default]}}
 
 
 @s3.operation(tx="write", authorize=access.on_bucket("s3:PutEncryptionConfiguration"), harmless=_INTEGRITY)
 def put_bucket_encryption(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
-    """Set the default encryption: AES256, which it is already."""
-    keys.bucket(tx, req)
+    """Set the default encryption: AES256, or aws:kms with the key that AWS manages, which callers never see."""
+    bucket = keys.bucket(tx, req)
     rules = settings.document(req, "ServerSideEncryptionConfiguration").get("Rules", [])
     if len(rules) != 1:
         raise errors.MalformedXML
     default = rules[0].get("ApplyServerSideEncryptionByDefault", {})
-    settings.check_encryption({"ServerSideEncryption": default.get("SSEAlgorithm", settings.ENCRYPTION)})
+    algorithm = default.get("SSEAlgorithm", settings.ENCRYPTION)
+    if algorithm != "aws:kms":
+        settings.check_encryption({"ServerSideEncryption": algorithm})
     if rules[0].get("BucketKeyEnabled") or "KMSMasterKeyID" in default or "BlockedEncryptionTypes" in rules[0]:
         raise NotBuilt("Lambent has not built BucketKeyEnabled, KMSMasterKeyID and BlockedEncryptionTypes yet.")
+    keys.buckets.put(tx, replace(bucket, encryption=algorithm), bucket.name)
 
 
 @s3.operation(tx="write", authorize=access.on_bucket("s3:PutEncryptionConfiguration"))
 def delete_bucket_encryption(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     """Return to the default encryption, AES256."""
-    keys.bucket(tx, req)
+    bucket = keys.bucket(tx, req)
+    keys.buckets.put(tx, replace(bucket, encryption=""), bucket.name)
     return _GONE
 
 
