@@ -77,7 +77,12 @@ def test_defaults() -> None:
         whole = {"Rules": [rule]}
         assert await cloud.s3("GetBucketEncryption") == {"ServerSideEncryptionConfiguration": whole}
         await cloud.s3("PutBucketEncryption", ServerSideEncryptionConfiguration=whole)
-        for wrong in ({"SSEAlgorithm": "aws:kms"}, {"SSEAlgorithm": "AES256", "KMSMasterKeyID": "x"}):
+        managed = {"Rules": [{**rule, "ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "aws:kms"}}]}
+        await cloud.s3("PutBucketEncryption", ServerSideEncryptionConfiguration=managed)
+        assert await cloud.s3("GetBucketEncryption") == {"ServerSideEncryptionConfiguration": managed}
+        await cloud.s3("DeleteBucketEncryption")
+        assert await cloud.s3("GetBucketEncryption") == {"ServerSideEncryptionConfiguration": whole}
+        for wrong in ({"SSEAlgorithm": "aws:kms:dsse"}, {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "x"}):
             rules = {"Rules": [{"ApplyServerSideEncryptionByDefault": wrong}]}
             with pytest.raises(NotBuilt):
                 await cloud.s3("PutBucketEncryption", ServerSideEncryptionConfiguration=rules)

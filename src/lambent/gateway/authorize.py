@@ -94,12 +94,17 @@ class PolicyGuard:
         request = ctx.request
         if request is not None:
             found["aws:sourceip"] = request.peer
-            found["aws:securetransport"] = "true" if request.secure else "false"
+            found["aws:securetransport"] = "true" if request.secure or _is_local(request.peer) else "false"
             if "user-agent" in request.headers:
                 found["aws:useragent"] = request.headers["user-agent"]
             if "referer" in request.headers:
                 found["aws:referer"] = request.headers["referer"]
         return found
+
+
+def _is_local(peer: str) -> bool:
+    """Whether the request never left this machine, where nobody can listen in: docs/decisions/004."""
+    return peer.startswith("127.") or peer in ("::1", "")
 
 
 def _is_plain_root(caller: Caller, check: Check) -> bool:
