@@ -140,12 +140,14 @@ def test_foreign_tokens_are_refused(token: str) -> None:
 @pytest.mark.parametrize("ascending", [True, False])
 @pytest.mark.parametrize("selection", [{}, {"logStreamNamePrefix": "s"}, {"logStreamNames": ["s0", "s1", "s2"]}])
 @pytest.mark.parametrize("merged_max", [1, 100])
+@pytest.mark.parametrize("look_max", [1, 3, 100])
 def test_filtering_merges_streams_by_time_over_pages(
-    ascending: bool, selection: dict[str, object], merged_max: int, monkeypatch: pytest.MonkeyPatch
+    ascending: bool, selection: dict[str, object], merged_max: int, look_max: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def body(cloud: LogsCloud) -> None:
         monkeypatch.setattr(filtering, "MERGED_MAX", merged_max)
         monkeypatch.setattr(filtering, "_CHUNK", 2)
+        monkeypatch.setattr(filtering, "LOOK_MAX", look_max)
         for number in range(3):
             await cloud.logs("CreateLogStream", logGroupName=GROUP, logStreamName=f"s{number}")
             for offset in range(0, 12, number + 1):

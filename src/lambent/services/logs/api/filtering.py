@@ -7,13 +7,17 @@ events were looked at; the token then says where to go on.
 
 from __future__ import annotations
 
+import asyncio
 import heapq
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any, NamedTuple
 
 from lambent.contracts.ports import Reader
 from lambent.kit import Context
 from lambent.kit.paging import seal, unseal
+from lambent.kv.keys import Part
+from lambent.kv.table import Table
 
 from .. import keys
 from ..errors import InvalidParameterException
@@ -22,6 +26,8 @@ from ..patterns import compile_pattern
 from ..service import bad_token, group_resource, logs
 
 EXAMINED_MAX = 10_000
+LOOK_MAX = 500
+"""Events looked at in one read: what the loop is held up for, some milliseconds."""
 MERGED_MAX = 100
 _CHUNK = 200
 
@@ -44,58 +50,82 @@ class Query(NamedTuple):
     ascending: bool
     resume: tuple[int, int, int] | None
 
-    @property
-    def first_ms(self) -> int:
-        """Where an ascending reading begins."""
-        return self.start_ms if self.resume is None else max(self.start_ms, self.resume[0])
-
-    @property
-    def last_ms(self) -> int | None:
-        """Where a descending reading begins; None: at the newest event."""
-        if self.resume is None:
-            return self.end_ms
-        return self.resume[0] if self.end_ms is None else min(self.end_ms, self.resume[0])
-
     def past(self, time_ms: int) -> bool:
         """Whether the reading has left the range of time at its far end."""
         return (self.end_ms is not None and time_ms > self.end_ms) if self.ascending else time_ms < self.start_ms
 
-    def seen(self, place: tuple[int, int, int]) -> bool:
-        """Whether an earlier page looked at this place."""
-        if self.resume is None:
+    def begin(self, table: Table[Any], prefix: tuple[Part, ...], resume: tuple[Part, ...] | None) -> bytes | None:
+        """The key in `table`, below `prefix`, after which the reading begins; `resume` is the rest of the key that
+        stands for the last event that was looked at."""
+        found = []
+        if self.ascending:
+            found.append(table.key(*prefix, self.start_ms))
+        elif self.end_ms is not None:
+            found.append(table.key(*prefix, self.end_ms + 1))
+        if resume is not None:
+            found.append(table.key(*prefix, *resume))
+        if not found:
+            return None
+        return max(found) if self.ascending else min(found)
+
+
+class _Page:
+    """An answer that is being gathered, over several looks into the store."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.shown: list[dict[str, Any]] = []
+        self.size = 0
+        self.examined = 0
+        self.last: tuple[int, int, int] | None = None
+        self.full = False
+
+    def take(self, found: Found, matches: bool, stream: str) -> bool:
+        """Add an event that was looked at; False, and not taken, when the page is full."""
+        size = self.size + weight(found.event.message) if matches else self.size
+        if self.examined >= EXAMINED_MAX or len(self.shown) >= self.limit or (self.shown and size > PAGE_BYTES_MAX):
+            self.full = True
             return False
-        return place <= self.resume if self.ascending else place >= self.resume
+        self.examined += 1
+        self.size = size
+        self.last = _place(found)
+        if matches:
+            self.shown.append(_view(found, stream))
+        return True
 
 
-@logs.operation(tx="read", resource=group_resource, harmless=("interleaved", "unmask"))
-def filter_log_events(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
-    group = keys.get_group(tx, ctx, keys.group_name(req))
+@logs.operation(tx="none", resource=group_resource, harmless=("interleaved", "unmask"))
+async def filter_log_events(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     if "logStreamNames" in req and "logStreamNamePrefix" in req:
         raise InvalidParameterException("logStreamNamePrefix and logStreamNames are mutually exclusive parameters.")
     pattern = compile_pattern(req.get("filterPattern", ""))
-    start_ms = max(req.get("startTime", 0), visible_from(group, ctx.now_ms))
     ascending, resume = _read_token(req.get("nextToken"), req.get("startFromHead", True))
+    page = _Page(req.get("limit", EVENTS_MAX))
+    more = True
+    while more and not page.full:
+        looked = await ctx.cloud.store.read(lambda tx: _look(ctx, tx, req, ascending, page.last or resume))
+        more = len(looked) == LOOK_MAX
+        for found, stream in looked:
+            if not page.take(found, pattern.match(found.event.message) is not None, stream):
+                break
+        # A long search lets others have their turn between its looks.
+        await asyncio.sleep(0)
+    result: dict[str, Any] = {"events": page.shown, "searchedLogStreams": []}
+    if page.full:
+        assert page.last is not None
+        result["nextToken"] = seal(f"{'f' if ascending else 'b'}{event_id(*page.last)}".encode())
+    return result
+
+
+def _look(
+    ctx: Context, tx: Reader, req: dict[str, Any], ascending: bool, resume: tuple[int, int, int] | None
+) -> list[tuple[Found, str]]:
+    """The next events after `resume`, `LOOK_MAX` at most, each with the name of its stream."""
+    group = keys.get_group(tx, ctx, keys.group_name(req))
+    start_ms = max(req.get("startTime", 0), visible_from(group, ctx.now_ms))
     query = Query(group, start_ms, req.get("endTime"), ascending, resume)
-    limit = req.get("limit", EVENTS_MAX)
     names: dict[int, str] = {}
-    shown: list[dict[str, Any]] = []
-    size = 0
-    token = None
-    examined = 0
-    last: Found | None = None
-    for found in _source(tx, query, req, names):
-        size_after = size + weight(found.event.message)
-        matches = pattern.match(found.event.message) is not None
-        if examined >= EXAMINED_MAX or len(shown) >= limit or (matches and shown and size_after > PAGE_BYTES_MAX):
-            assert last is not None
-            token = seal(f"{'f' if ascending else 'b'}{event_id(*last[:3])}".encode())
-            break
-        examined, last = examined + 1, found
-        if matches:
-            size = size_after
-            shown.append(_view(found, names[found.stream]))
-    result: dict[str, Any] = {"events": shown, "searchedLogStreams": []}
-    return result | {"nextToken": token} if token else result
+    return [(found, names[found.stream]) for found in islice(_source(tx, query, req, names), LOOK_MAX)]
 
 
 def _read_token(token: str | None, ascending: bool) -> tuple[bool, tuple[int, int, int] | None]:
@@ -147,23 +177,27 @@ def _place(found: Found) -> tuple[int, int, int]:
 
 def _one(tx: Reader, query: Query, stream: int) -> Iterator[Found]:
     """The events of one stream."""
-    for parts, event in _walk(tx, keys.events, (query.group.id, stream), query):
-        place = (parts[2], stream, parts[3])
-        if query.past(place[0]):
+    prefix = (query.group.id, stream)
+    resume: tuple[int, ...] | None = None
+    if query.resume is not None:
+        time_ms, last_stream, sequence = query.resume
+        # Streams of the same millisecond come in order of their ids: this one was before that event, or is after.
+        other = (time_ms if stream > last_stream else time_ms + 1,)
+        resume = (time_ms, sequence) if stream == last_stream else other
+    for parts, event in _walk(tx, keys.events, prefix, query, resume):
+        if query.past(parts[2]):
             return
-        if not query.seen(place):
-            yield Found(*place, event)
+        yield Found(parts[2], stream, parts[3], event)
 
 
 def _all(tx: Reader, query: Query, names: dict[int, str]) -> Iterator[Found]:
     """The events of the whole group; those of deleted streams are left out."""
     gone: set[int] = set()
-    for parts, _ in _walk(tx, keys.events_by_time, (query.group.id,), query):
-        place: tuple[int, int, int] = (parts[1], parts[2], parts[3])
-        if query.past(place[0]):
+    for parts, _ in _walk(tx, keys.events_by_time, (query.group.id,), query, query.resume):
+        _, time_ms, stream, sequence = parts
+        if query.past(time_ms):
             return
-        stream = place[1]
-        if query.seen(place) or stream in gone:
+        if stream in gone:
             continue
         if stream not in names:
             known = keys.stream_names.get(tx, query.group.id, stream)
@@ -171,18 +205,16 @@ def _all(tx: Reader, query: Query, names: dict[int, str]) -> Iterator[Found]:
                 gone.add(stream)
                 continue
             names[stream] = known.name
-        event = keys.events.get(tx, query.group.id, stream, place[0], place[2])
+        event = keys.events.get(tx, query.group.id, stream, time_ms, sequence)
         if event is not None:
-            yield Found(*place, event)
+            yield Found(time_ms, stream, sequence, event)
 
 
-def _walk(tx: Reader, table: Any, prefix: tuple[Any, ...], query: Query) -> Iterator[tuple[Any, Any]]:
+def _walk(
+    tx: Reader, table: Table[Any], prefix: tuple[Part, ...], query: Query, resume: tuple[Part, ...] | None
+) -> Iterator[tuple[Any, Any]]:
     """Parts and records of `table` below `prefix`, whose next part is a time, from the query's near end on."""
-    after: bytes | None
-    if query.ascending:
-        after = table.key(*prefix, query.first_ms)
-    else:
-        after = None if query.last_ms is None else table.key(*prefix, query.last_ms + 1)
+    after = query.begin(table, prefix, resume)
     while True:
         chunk = table.scan(tx, *prefix, after=after, limit=_CHUNK, reverse=not query.ascending)
         for key, record in chunk:
