@@ -114,8 +114,8 @@ def emit(ctx: Context, tx: Transaction, bucket: BucketRecord, target: str, paylo
 
 
 def host_id(request_id: str) -> str:
-    """The x-amz-id-2 that goes with a request id: 76 characters."""
-    return hashlib.sha512(request_id.encode()).hexdigest()[:76]
+    """The x-amz-id-2 that goes with a request id, as the answer's header has it."""
+    return request_id.replace("-", "") * 2
 
 
 def _publish(ctx: Context, tx: Transaction, bucket: BucketRecord, happening: _Happening) -> None:

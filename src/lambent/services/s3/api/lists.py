@@ -31,7 +31,7 @@ def list_objects_v2(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, 
     prefix, delimiter = req.get("Prefix", ""), req.get("Delimiter", "")
     start = req.get("StartAfter", "")
     if "ContinuationToken" in req:
-        start = unseal(req["ContinuationToken"], _bad_token).decode()
+        start = _resumed(req["ContinuationToken"])
     cursor = Cursor(tx, keys.objects, bucket.id, prefix)
     listing.skip(cursor, prefix, delimiter, start)
     page = listing.walk(cursor, prefix, delimiter, limit)
@@ -53,6 +53,17 @@ def list_objects_v2(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, 
     if page.truncated:
         found["NextContinuationToken"] = seal(page.last.key.encode())
     return found
+
+
+def _resumed(token: str) -> str:
+    """The key or common prefix that the page before ended with; InvalidArgument for what is no token."""
+    try:
+        key = unseal(token, _bad_token).decode()
+    except UnicodeDecodeError:
+        key = ""
+    if not key:
+        raise _bad_token("")
+    return key
 
 
 def _bad_token(_: str) -> ServiceError:
