@@ -106,7 +106,7 @@ def test_writes_nowhere_but_tmp(tmp_path: Path) -> None:
         hostile = room.spec(
             "hostile",
             """
-            import os
+            import contextlib, os, stat
             def handler(event, context):
                 written = []
                 for folder, _, _ in os.walk("/"):
@@ -121,6 +121,15 @@ def test_writes_nowhere_but_tmp(tmp_path: Path) -> None:
                         os.close(os.open(path, os.O_WRONLY))  # opened, never written: this is the machine's kernel
                         written.append(path)
                     except OSError: pass
+                for name in ("null", "zero", "full", "random", "urandom", "tty"):
+                    try:
+                        mode = os.stat("/dev/" + name).st_mode & 0o7777
+                        os.chmod("/dev/" + name, mode, follow_symlinks=True)  # to what it is already
+                        written.append("/dev/" + name)
+                    except OSError: pass
+                for fd in range(3):
+                    with contextlib.suppress(OSError):
+                        if stat.S_ISCHR(os.fstat(fd).st_mode): written.append(f"fd {fd}")
                 return written
             """,
             timeout_s=30,

@@ -130,7 +130,11 @@ class Bubblewrap(Driver):
             args += ["--ro-bind-try", "/dev/null", f"/proc/{name}"] if os.path.exists(f"/proc/{name}") else []
         # Read-only altogether: where Lambent runs as root, the user inside owns /proc/sys in the kernel's eyes, and
         # kernel.core_pattern would be a way out.
-        args += ["--remount-ro", "/proc", "--dev", "/dev", "--remount-ro", "/dev", "--remount-ro", "/"]
+        args += ["--remount-ro", "/proc", "--dev", "/dev"]
+        # The nodes are the host's own: on a read-only mount they can be written to, but not have their mode changed.
+        for name in ("null", "zero", "full", "random", "urandom", "tty"):
+            args += ["--remount-ro", f"/dev/{name}"]
+        args += ["--remount-ro", "/dev", "--remount-ro", "/"]
         args += ["--setenv", "LD_LIBRARY_PATH", LIBRARY_PATH, "--setenv", "LANG", "en_US.UTF-8"]
         args += ["--setenv", "PYTHONUTF8", "1", "--chdir", "/var/task"]
         args += ["--info-fd", str(info), "--block-fd", str(block)]
@@ -164,7 +168,7 @@ class Bubblewrap(Driver):
         try:
             process = subprocess.Popen(
                 command,
-                stdin=subprocess.DEVNULL,
+                stdin=channels.nothing,
                 stdout=channels.log_inside,
                 stderr=channels.log_inside,
                 pass_fds=inside,

@@ -34,7 +34,7 @@ class Process(Driver):
         try:
             process = subprocess.Popen(
                 [plan.interpreter.executable, "-I", "-S", "-B", str(ENTRY), str(control), "0", "--die-with-parent"],
-                stdin=subprocess.DEVNULL,
+                stdin=channels.nothing,
                 stdout=channels.log_inside,
                 stderr=channels.log_inside,
                 pass_fds=[control],

@@ -97,11 +97,15 @@ class Channels:
         with contextlib.suppress(OSError):
             fcntl.fcntl(self.log_inside, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         os.set_blocking(self.log, False)
+        # An empty pipe rather than the host's /dev/null, whose mode a function could change through the descriptor.
+        self.nothing, write_end = os.pipe()
+        os.close(write_end)
 
     def close_inside(self) -> None:
         """Close the sandbox's ends, once it has them."""
         self.control_inside.close()
         os.close(self.log_inside)
+        os.close(self.nothing)
 
     def close(self) -> None:
         """Close our ends, when the start failed."""
