@@ -47,6 +47,9 @@ def test_a_policy_lives() -> None:
         await iam.refused(
             "MalformedPolicyDocument", "Syntax errors in policy.", "CreatePolicy", PolicyName="q", PolicyDocument="{"
         )
+        old = allow().replace("2012", "2008")
+        version = "Policy document must be version 2012-10-17 or greater."
+        await iam.refused("MalformedPolicyDocument", version, "CreatePolicy", PolicyName="q", PolicyDocument=old)
         wide = allow("s3:*", [f"arn:aws:s3:::bucket-{number:04}/*" for number in range(300)])
         quota = "Cannot exceed quota for PolicySize: 6144"
         await iam.refused("LimitExceeded", quota, "CreatePolicy", PolicyName="q", PolicyDocument=wide)

@@ -37,6 +37,36 @@ def test_names_are_unique_without_case() -> None:
     scene(play)
 
 
+def test_names_and_paths_are_made_of_few_characters() -> None:
+    async def play(iam: Iam) -> None:
+        name = (
+            "The specified value for userName is invalid. It must contain only alphanumeric characters and/or the "
+            "following: +=,.@_-"
+        )
+        for wrong in ("a b", "a/b", "a:b", "ä"):
+            await iam.refused("ValidationError", name, "CreateUser", UserName=wrong)
+        path = (
+            "The specified value for path is invalid. It must begin and end with / and contain only alphanumeric "
+            "characters and/or / characters."
+        )
+        for wrong in ("a", "/a", "/a b/"):
+            await iam.refused("ValidationError", path, "CreateUser", UserName="ada", Path=wrong)
+        await iam("CreateUser", UserName="ada")
+        wrong_id = (
+            "1 validation error detected: Value at 'serviceSpecificCredentialId' failed to satisfy constraint: Member "
+            "must satisfy regular expression pattern: [\\w]+"
+        )
+        await iam.refused(
+            "ValidationError",
+            wrong_id,
+            "DeleteServiceSpecificCredential",
+            UserName="ada",
+            ServiceSpecificCredentialId="totally-wrong-credential-id-with-hyphens",
+        )
+
+    scene(play)
+
+
 def test_tags() -> None:
     async def play(iam: Iam) -> None:
         tags = [{"Key": "team", "Value": "red"}]

@@ -13,6 +13,8 @@ from .context import Asked
 from .principals import Match, Principals
 
 _ACTIONS_MAX = 1024
+VERSION = "2012-10-17"
+OLD_VERSION = "2008-10-17"
 
 
 class Statement:
@@ -100,12 +102,13 @@ class Index:
 
 
 class Document:
-    """A compiled policy document."""
+    """A compiled policy document. `version` is what it says, by default the old one."""
 
-    __slots__ = ("index", "statements")
+    __slots__ = ("index", "statements", "version")
 
-    def __init__(self, statements: tuple[Statement, ...]) -> None:
+    def __init__(self, statements: tuple[Statement, ...], version: str = OLD_VERSION) -> None:
         self.statements = statements
+        self.version = version
         self.index = Index((statement, "") for statement in statements)
 
 
@@ -122,17 +125,17 @@ def compile_document(text: str) -> Document:
         return Document(())
     if not isinstance(source, dict):
         return Document(())
-    variables = source.get("Version") == "2012-10-17"
+    version = str(source.get("Version", OLD_VERSION))
     listed = source.get("Statement", [])
     found = []
     for index, one in enumerate(listed if isinstance(listed, list) else [listed]):
         try:
-            found.append(Statement(one, index, variables))
+            found.append(Statement(one, index, version == VERSION))
         except (KeyError, TypeError, ValueError, AttributeError):
             if isinstance(one, dict) and one.get("Effect") == "Deny":
                 sweeping = {"Effect": "Deny", "Action": "*", "Principal": "*", "Sid": f"#{index}"}
                 found.append(Statement(sweeping, index, False))
-    return Document(tuple(found))
+    return Document(tuple(found), version)
 
 
 def strings(value: Any) -> tuple[str, ...]:

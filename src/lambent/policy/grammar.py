@@ -9,7 +9,7 @@ from typing import Any, Literal
 from lambent.contracts.errors import ServiceError
 
 from . import conditions
-from .document import Document, compile_document, strings
+from .document import OLD_VERSION, VERSION, Document, compile_document, strings
 from .principals import KINDS
 
 Kind = Literal["identity", "resource", "trust"]
@@ -18,7 +18,6 @@ _DOCUMENT_KEYS = {"Version", "Id", "Statement"}
 _STATEMENT_KEYS = {
     "Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition",
 }  # fmt: skip
-_VERSIONS = ("2012-10-17", "2008-10-17")
 _ACTION = re.compile(r"[A-Za-z0-9*?-]+:[A-Za-z0-9*?_-]+")
 _SID = re.compile(r"[0-9A-Za-z]*")
 _PRINCIPAL = re.compile(
@@ -50,11 +49,9 @@ def parse_document(text: str, kind: Kind) -> Document:
     for key in source:
         if key not in _DOCUMENT_KEYS:
             _refuse("Syntax errors in policy." if kind == "identity" else f"Unknown field {key}")
-    version = source.get("Version", "2008-10-17")
-    if version not in _VERSIONS:
+    version = source.get("Version", OLD_VERSION)
+    if version not in (VERSION, OLD_VERSION):
         _refuse("Syntax errors in policy." if kind == "identity" else "The policy must contain a valid version string")
-    if kind == "identity" and version != "2012-10-17":
-        _refuse("Policy document must be version 2012-10-17 or greater.")
     if not isinstance(source.get("Id", ""), str):
         _refuse("Syntax errors in policy.")
     if "Statement" not in source:
@@ -64,7 +61,7 @@ def parse_document(text: str, kind: Kind) -> Document:
     if not statements:
         _refuse("Syntax errors in policy." if kind == "identity" else "Could not parse the policy: Statement is empty!")
     for statement in statements:
-        _check_statement(statement, kind, version == "2012-10-17")
+        _check_statement(statement, kind, version == VERSION)
     _check_sids(statements, kind)
     return compile_document(text)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
@@ -23,6 +24,39 @@ T = TypeVar("T")
 NAMES = {"user": "UserName", "group": "GroupName", "role": "RoleName"}
 PAGE_DEFAULT = 100
 TAGS_MAX = 50
+
+
+_NAME = re.compile(r"[\w+=,.@-]+", re.ASCII)
+_PATH = re.compile(r"/|/[\x21-\x7e]+/")
+_PREFIX = re.compile(r"/[\x21-\x7e]*")
+_ID = re.compile(r"\w+", re.ASCII)
+_NAMED = ("UserName", "GroupName", "RoleName", "PolicyName", "InstanceProfileName", "NewUserName", "NewGroupName")
+
+
+def check_form(req: dict[str, Any]) -> None:
+    """Raise `ValidationError` for names, paths and ids that hold characters they must not: ARNs are made of them."""
+    for member in _NAMED:
+        if member in req and not _NAME.fullmatch(req[member]):
+            raise ValidationError(
+                f"The specified value for {_camel(member)} is invalid. It must contain only alphanumeric characters "
+                "and/or the following: +=,.@_-"
+            )
+    for member, pattern in (("Path", _PATH), ("NewPath", _PATH), ("PathPrefix", _PREFIX)):
+        if member in req and not pattern.fullmatch(req[member]):
+            raise ValidationError(
+                f"The specified value for {_camel(member)} is invalid. It must begin and end with / and contain only "
+                "alphanumeric characters and/or / characters."
+            )
+    for member in ("AccessKeyId", "ServiceSpecificCredentialId"):
+        if member in req and not _ID.fullmatch(req[member]):
+            raise ValidationError(
+                f"1 validation error detected: Value at '{_camel(member)}' failed to satisfy constraint: Member must "
+                "satisfy regular expression pattern: [\\w]+"
+            )
+
+
+def _camel(member: str) -> str:
+    return member[0].lower() + member[1:]
 
 
 def tags_of(req: dict[str, Any]) -> model.Tags:
@@ -80,6 +114,7 @@ def about(kind: str, operation: str) -> Authorizer:
     member = NAMES[kind]
 
     def authorize(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[Check]:
+        check_form(req)
         name = req.get(member) or own_user_name(ctx)
         entity = keys.find(tx, kind, ctx.account, name) if name else None
         if entity is None:
@@ -98,6 +133,7 @@ def about_arn(member: str, operation: str) -> Authorizer:
     """Ask about the ARN in a member of the request: a managed policy."""
 
     def authorize(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[Check]:
+        check_form(req)
         policy = keys.find_policy(tx, req[member])
         conditions = request_conditions(req) | resource_tags(policy.tags if policy else ())
         conditions.pop("iam:policyarn", None)
@@ -110,6 +146,7 @@ def about_new(kind: str, member: str, operation: str) -> Authorizer:
     """Ask about what the request is to create, or about `kind` with the request's name at the root path."""
 
     def authorize(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[Check]:
+        check_form(req)
         resource = f"arn:aws:iam::{ctx.account}:{kind}{req.get('Path', '/')}{req[member]}"
         return [Check(f"iam:{operation}", resource, request_conditions(req))]
 
@@ -120,6 +157,7 @@ def about_path(kind: str, operation: str) -> Authorizer:
     """Ask about everything under the request's path prefix."""
 
     def authorize(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[Check]:
+        check_form(req)
         prefix = req.get("PathPrefix", "/")
         return [Check(f"iam:{operation}", f"arn:aws:iam::{ctx.account}:{kind}{prefix}")]
 

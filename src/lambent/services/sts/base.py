@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,12 +10,32 @@ from lambent.contracts.caller import Credential
 from lambent.kit import Service
 from lambent.policy import parse_document
 
-from .errors import InvalidParameterValue, PackedPolicyTooLarge
+from .errors import InvalidParameterValue, PackedPolicyTooLarge, ValidationError
 
 sts = Service("sts")
 
 POLICY_SIZE_MAX = 2048
 """Characters of a session policy, and of a packed session: policies, ARNs and tags."""
+
+
+_NAME = "[\\w+=,.@-]*"
+_PATTERNS = {
+    "RoleSessionName": _NAME,
+    "SourceIdentity": _NAME,
+    "Name": _NAME,
+    "ExternalId": "[\\w+=,.@:\\/-]*",
+    "AccessKeyId": "[\\w]*",
+}
+
+
+def check_form(req: dict[str, Any]) -> None:
+    """Raise `ValidationError` for names and ids that hold characters they must not: ARNs are made of them."""
+    for member, pattern in _PATTERNS.items():
+        if member in req and not re.fullmatch(pattern, req[member], re.ASCII):
+            raise ValidationError(
+                f"1 validation error detected: Value '{req[member]}' at '{member[0].lower()}{member[1:]}' failed to "
+                f"satisfy constraint: Member must satisfy regular expression pattern: {pattern}"
+            )
 
 
 def credentials_shape(credential: Credential) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from lambent.services.iam.errors import (
     DeleteConflict,
     EntityAlreadyExists,
     LimitExceeded,
+    MalformedPolicyDocument,
     NoSuchEntity,
     ValidationError,
 )
@@ -123,8 +124,9 @@ def create_policy(ctx: Context, tx: Transaction, req: Req) -> Req:
 
 
 def check_document(document: str) -> str:
-    """Check a managed policy's grammar and size."""
-    parse_document(document, "identity")
+    """Check a managed policy's grammar and size. Inline policies may still be of the old version, managed ones not."""
+    if parse_document(document, "identity").version != "2012-10-17":
+        raise MalformedPolicyDocument("Policy document must be version 2012-10-17 or greater.")
     if non_blank(document) > SIZE_MAX:
         raise LimitExceeded(f"Cannot exceed quota for PolicySize: {SIZE_MAX}")
     return document

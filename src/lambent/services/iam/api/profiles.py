@@ -11,6 +11,7 @@ from lambent.services.iam.base import (
     Authorizer,
     about,
     about_path,
+    check_form,
     get,
     iam,
     page,
@@ -43,6 +44,7 @@ def about_profile(operation: str) -> Authorizer:
     """Ask about the instance profile that the request names."""
 
     def authorize(ctx: Context, tx: Reader, req: Req) -> list[Check]:
+        check_form(req)
         name = req["InstanceProfileName"]
         profile = keys.PROFILES.get(tx, ctx.account, name.lower())
         path = req.get("Path", "/") if profile is None else profile.path

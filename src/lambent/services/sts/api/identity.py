@@ -7,7 +7,7 @@ from typing import Any
 
 from lambent.contracts.ports import Reader
 from lambent.kit import Context
-from lambent.services.sts.base import sts
+from lambent.services.sts.base import check_form, sts
 from lambent.services.sts.errors import InvalidAuthorizationMessageException, ValidationError
 
 Req = dict[str, Any]
@@ -21,6 +21,7 @@ def get_caller_identity(ctx: Context, tx: Reader, req: Req) -> Req:
 
 @sts.operation(tx="read")
 def get_access_key_info(ctx: Context, tx: Reader, req: Req) -> Req:
+    check_form(req)
     access_key = req["AccessKeyId"]
     account = ctx.cloud.directory.key_account(tx, access_key)
     if account is None:

@@ -11,6 +11,7 @@ from lambent.contracts.caller import Caller, Principal, Role
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Check, Context
 from lambent.services.sts.base import (
+    check_form,
     credentials_shape,
     packed_percent,
     policy_arns,
@@ -62,6 +63,7 @@ def _conditions(caller: Caller, role: Role | None, req: Req) -> dict[str, str | 
 def _may_assume(ctx: Context, tx: Reader, req: Req) -> list[Check]:
     """The role's trust policy is asked, as the policy of a resource; tags and source identity each need a permission
     of their own."""
+    check_form(req)
     account = _parsed(req["RoleArn"]).account
     role = ctx.cloud.directory.role(tx, req["RoleArn"])
     conditions = _conditions(ctx.caller, role, req)

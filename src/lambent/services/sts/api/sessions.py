@@ -8,6 +8,7 @@ from lambent.contracts.caller import Caller, Principal
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Check, Context
 from lambent.services.sts.base import (
+    check_form,
     credentials_shape,
     packed_percent,
     policy_arns,
@@ -41,6 +42,7 @@ def get_session_token(ctx: Context, tx: Transaction, req: Req) -> Req:
 
 
 def _may_federate(ctx: Context, tx: Reader, req: Req) -> list[Check]:
+    check_form(req)
     _long_term(ctx.caller, "GetFederationToken")
     resource = f"arn:aws:sts::{ctx.account}:federated-user/{req['Name']}"
     tags = session_tags(req)
