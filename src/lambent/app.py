@@ -6,13 +6,15 @@ import asyncio
 import importlib
 import logging
 from collections.abc import Awaitable
+from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Literal
 
 from lambent import doors, wire
 from lambent.blobs.files import FileBlobs
 from lambent.bus.relay import Relay
-from lambent.contracts.clock import Clock
+from lambent.contracts.clock import Clock, sleep_until
 from lambent.contracts.functions import Compute, FunctionSpec, Invocation, Outcome
 from lambent.contracts.http import Response
 from lambent.contracts.ids import Ids
@@ -29,7 +31,14 @@ from lambent.wire import Route
 BASES = ("localhost", "localhost.localdomain", "lambent.localhost", "amazonaws.com", "127.0.0.1", "[::1]")
 """Host names below which services and buckets have names of their own."""
 
+_FIRST_COLLECTION_NS = 60 * 1_000_000_000
+_COLLECTION_NS = 3600 * 1_000_000_000
+
 _log = logging.getLogger("lambent.app")
+
+
+def _named(rooms: list[ModuleType], tx: Reader) -> set[str]:
+    return {name for room in rooms for name in room.blobs_in_use(tx)}
 
 
 class LazyCompute:
@@ -70,6 +79,9 @@ class LazyCompute:
 
 class Node(Cloud):
     """The rooms of one node, connected; `door` answers requests."""
+
+    blobs: FileBlobs
+    directory: IamDirectory
 
     def __init__(self, settings: Settings, clock: Clock, ids: Ids) -> None:
         folder = Path(settings.data)
@@ -125,13 +137,16 @@ class Node(Cloud):
             _log.error("background work failed", exc_info=task.exception())
 
     async def _collect(self) -> None:
-        """Remove blobs that nothing names: what a crash left between a body and its transaction."""
-        rooms = [importlib.import_module(SERVICES[name]) for name in ("s3", "lambda")]
-
-        def named(tx: Reader) -> set[str]:
-            return {name for room in rooms for name in room.blobs_in_use(tx)}
-
-        await self.blobs.collect(lambda: self.store.read(named))
+        """Remove blobs that nothing names, from time to time: what a crash left between a body and its transaction."""
+        wait_ns = _FIRST_COLLECTION_NS
+        while True:
+            await sleep_until(self.clock, self.clock.now_ns() + wait_ns)
+            wait_ns = _COLLECTION_NS
+            # Loaded only now: a node starts without its services.
+            rooms = [importlib.import_module(SERVICES[name]) for name in ("s3", "lambda")]
+            removed = await self.blobs.collect(partial(self.store.read, partial(_named, rooms)))
+            if removed:
+                _log.info("removed %d files that nothing names", removed)
 
     def _journal(self, ctx: Context, route: Route, response: Response) -> None:
         self.directory.note_use(ctx.caller, route.service, ctx.region)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from typing import Literal
 
 import msgspec
 
@@ -76,7 +77,7 @@ class Relay:
         if self._alarm is not None:
             self._alarm.cancel()
         waiting = asyncio.ensure_future(self._idle.wait())
-        limit = self._cloud.clock.call_at(self._cloud.clock.now_ns() + timeout_ns, waiting.cancel)
+        limit = self._cloud.clock.call_at(self._cloud.clock.now_ns() + timeout_ns, lambda: _cancel(waiting))
         try:
             await waiting
         except asyncio.CancelledError:
@@ -216,6 +217,10 @@ class Relay:
                 tx.emit(_dead_letter(event, reason))
 
         await self._cloud.store.write(bury)
+
+
+def _cancel(waiting: asyncio.Future[Literal[True]]) -> None:
+    waiting.cancel()
 
 
 def _dead_letter(event: Event, reason: str) -> Event:

@@ -32,7 +32,7 @@ class Artifact:
 
     resource: str
     kind: str
-    property: str
+    member: str
     archive: Path
     digest: str
 
@@ -141,6 +141,6 @@ def place(template: dict[str, Any], artifact: Artifact, bucket: str) -> None:
     """Put the uploaded archive's address where the local folder stood."""
     properties = template["Resources"][artifact.resource]["Properties"]
     if artifact.kind.startswith("AWS::Serverless::"):
-        properties[artifact.property] = f"s3://{bucket}/{artifact.key}"
+        properties[artifact.member] = f"s3://{bucket}/{artifact.key}"
     else:
-        properties[artifact.property] = {"S3Bucket": bucket, "S3Key": artifact.key}
+        properties[artifact.member] = {"S3Bucket": bucket, "S3Key": artifact.key}

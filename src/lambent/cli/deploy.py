@@ -105,7 +105,7 @@ def _apply(
     unknown = set(parameters) - set(template.get("Parameters", {}))
     if unknown:
         raise Failure(f"the template has no parameter {', '.join(sorted(unknown))}")
-    given = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
+    given: list[dict[str, Any]] = [{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()]
     if exists is not None and not creating:
         kept = {p["ParameterKey"] for p in exists.get("Parameters", [])} & set(template.get("Parameters", {}))
         given += [{"ParameterKey": key, "UsePreviousValue": True} for key in sorted(kept - set(parameters))]

@@ -91,4 +91,5 @@ class Dispatcher:
             if authorize is not None:
                 await store.read(ask)
             result = await op.handler(ctx, req)
-        return {} if result is None else result  # type: ignore[no-any-return]
+        found: dict[str, Any] = {} if result is None else result
+        return found
