@@ -68,6 +68,59 @@ def test_what_is_unset_says_so(operation: str, error: type[ServiceError]) -> Non
     run(body)
 
 
+@pytest.mark.parametrize("noun", ["Analytics", "Inventory", "Metrics", "IntelligentTiering"])
+def test_there_are_no_reports(noun: str) -> None:
+    async def body(cloud: S3Cloud) -> None:
+        assert await cloud.s3(f"ListBucket{noun}Configurations") == {"IsTruncated": False}
+        with pytest.raises(errors.NoSuchConfiguration):
+            await cloud.s3(f"GetBucket{noun}Configuration", Id="id")
+        with pytest.raises(NotBuilt, match=f"PutBucket{noun}Configuration"):
+            await cloud.s3(f"PutBucket{noun}Configuration", Id="id")
+
+    run(body)
+
+
+def test_what_is_unset_can_be_unset_but_not_set() -> None:
+    async def body(cloud: S3Cloud) -> None:
+        for operation in ("DeleteBucketLifecycle", "DeleteBucketWebsite", "DeleteBucketReplication"):
+            assert await cloud.s3(operation) == {"ResponseMetadata": {"HTTPStatusCode": 204}}
+            with pytest.raises(errors.NoSuchBucket):
+                await cloud.s3(operation, Bucket="absent")
+        await cloud.s3("PutBucketRequestPayment", RequestPaymentConfiguration={"Payer": "BucketOwner"})
+        with pytest.raises(NotBuilt, match="Requester"):
+            await cloud.s3("PutBucketRequestPayment", RequestPaymentConfiguration={"Payer": "Requester"})
+        with pytest.raises(errors.MalformedXML):
+            await cloud.s3("PutBucketRequestPayment", RequestPaymentConfiguration={"Payer": "x"})
+        await cloud.s3("PutBucketLogging", BucketLoggingStatus={})
+        with pytest.raises(NotBuilt, match="LoggingEnabled"):
+            await cloud.s3("PutBucketLogging", BucketLoggingStatus={"LoggingEnabled": {}})
+        await cloud.put("key")
+        for operation in ("GetObjectRetention", "GetObjectLegalHold"):
+            with pytest.raises(errors.InvalidRequest, match="Bucket is missing Object Lock Configuration"):
+                await cloud.s3(operation, Key="key")
+
+    run(body)
+
+
+@pytest.mark.parametrize(
+    ("operation", "params"),
+    [
+        ("PutBucketTagging", {}),
+        ("PutBucketPolicy", {}),
+        ("DeleteObjects", {}),
+        ("PutObjectTagging", {"Key": "key"}),
+        ("PutBucketNotificationConfiguration", {}),
+        ("PutPublicAccessBlock", {}),
+    ],
+)
+def test_a_document_must_be_there(operation: str, params: dict[str, str]) -> None:
+    async def body(cloud: S3Cloud) -> None:
+        with pytest.raises(errors.MissingRequestBodyError):
+            await cloud.s3(operation, **params)
+
+    run(body)
+
+
 def test_defaults() -> None:
     async def body(cloud: S3Cloud) -> None:
         assert await cloud.s3("GetBucketRequestPayment") == {"Payer": "BucketOwner"}

@@ -273,6 +273,13 @@ class NoSuchCORSConfiguration(S3Error):
     text = "The CORS configuration does not exist"
 
 
+class NoSuchConfiguration(S3Error):
+    """There is no configuration of this id."""
+
+    status = 404
+    text = "The specified configuration does not exist."
+
+
 class NoSuchKey(S3Error):
     """There is no object of this key."""
 

@@ -1,4 +1,4 @@
-"""Configuration of buckets: tags, CORS, public access, ownership, encryption; and the answers for what is unset."""
+"""Configuration of buckets: tags, CORS, public access, ownership, encryption."""
 
 from __future__ import annotations
 
@@ -203,48 +203,3 @@ def delete_bucket_encryption(ctx: Context, tx: Transaction, req: dict[str, Any])
     bucket = keys.bucket(tx, req)
     keys.buckets.put(tx, replace(bucket, encryption=""), bucket.name)
     return _GONE
-
-
-@s3.operation(tx="read", authorize=access.on_bucket("s3:GetLifecycleConfiguration"))
-def get_bucket_lifecycle_configuration(ctx: Context, tx: Reader, req: dict[str, Any]) -> None:
-    """There are no lifecycle rules."""
-    raise errors.NoSuchLifecycleConfiguration(BucketName=keys.bucket(tx, req).name)
-
-
-@s3.operation(tx="read", authorize=access.on_bucket("s3:GetBucketWebsite"))
-def get_bucket_website(ctx: Context, tx: Reader, req: dict[str, Any]) -> None:
-    """The bucket is no website."""
-    raise errors.NoSuchWebsiteConfiguration(BucketName=keys.bucket(tx, req).name)
-
-
-@s3.operation(tx="read", authorize=access.on_bucket("s3:GetReplicationConfiguration"))
-def get_bucket_replication(ctx: Context, tx: Reader, req: dict[str, Any]) -> None:
-    """The bucket is not replicated."""
-    raise errors.ReplicationConfigurationNotFoundError(BucketName=keys.bucket(tx, req).name)
-
-
-@s3.operation(tx="read", authorize=access.on_bucket("s3:GetBucketObjectLockConfiguration"))
-def get_object_lock_configuration(ctx: Context, tx: Reader, req: dict[str, Any]) -> None:
-    """The bucket has no object lock."""
-    raise errors.ObjectLockConfigurationNotFoundError(BucketName=keys.bucket(tx, req).name)
-
-
-@s3.operation(tx="read", authorize=access.on_bucket("s3:GetBucketLogging"))
-def get_bucket_logging(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
-    """Access is not logged."""
-    keys.bucket(tx, req)
-    return {}
-
-
-@s3.operation(tx="read", authorize=access.on_bucket("s3:GetAccelerateConfiguration"), harmless=("RequestPayer",))
-def get_bucket_accelerate_configuration(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
-    """Acceleration was never set."""
-    keys.bucket(tx, req)
-    return {}
-
-
-@s3.operation(tx="read", authorize=access.on_bucket("s3:GetBucketRequestPayment"))
-def get_bucket_request_payment(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
-    """The owner pays."""
-    keys.bucket(tx, req)
-    return {"Payer": "BucketOwner"}
