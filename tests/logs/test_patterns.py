@@ -41,6 +41,10 @@ def matches(pattern: str, message: str) -> bool:
         ("%^[hc]at$%", "that", False),
         ("-%DEBUG|TRACE%", "TRACE x", False),
         (r"%\d+\.\d+%", "took 3.5 s", True),
+        ("%^[[|]a%", "[a", True),
+        ("%^[]x]a%", "]a", True),
+        ("%^[--9]a%", "5a", True),
+        (r"%^\[[a||]%", "[|", True),
     ],
 )
 def test_terms(pattern: str, message: str, expected: bool) -> None:
@@ -157,6 +161,8 @@ def test_columns_extraction() -> None:
         "%a(b)%",
         "%something!%",
         "%[%",
+        "%[[%",
+        "%[^%",
         "{ $.a }",
         "{ $. = 1 }",
         "{ $.a = 1",

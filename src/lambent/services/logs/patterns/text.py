@@ -7,7 +7,7 @@ text, in which `*` stands for anything; a number; or a regular expression betwee
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from ..errors import InvalidParameterException
 
@@ -15,8 +15,7 @@ ValueTest = Callable[[object], bool]
 """Takes a JSON scalar, or a column's text, and says whether it passes."""
 
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
-_REGEX_CHARACTER = re.compile(r"[A-Za-z0-9:_#=@/;,\- ^$?\[\]{}|*+.]")
-_REGEX_ESCAPE = re.compile(r"\\(?:[dDsSwW]|x[0-9A-Fa-f]{2}|[^A-Za-z0-9])")
+_REGEX_TOKEN = re.compile(r"[A-Za-z0-9:_#=@/;,\- ^$?\[\]{}|*+.]|\\(?:[dDsSwW]|x[0-9A-Fa-f]{2}|[^A-Za-z0-9])")
 _OPERATORS = ("!=", "<=", ">=", "=", "<", ">")
 DEPTH_MAX = 32
 
@@ -91,32 +90,47 @@ class Scanner:
 
     def regex(self) -> re.Pattern[str]:
         """A regular expression between percent signs, the first of which comes next."""
-        start = self.at + 1
-        self.at = start
+        self.at += 1
+        tokens: list[str] = []
         while self.at < len(self.text) and self.text[self.at] != "%":
-            width = 1
-            if self.text[self.at] == "\\":
-                width = len(self.match_here(_REGEX_ESCAPE))
-            elif not _REGEX_CHARACTER.match(self.text, self.at):
-                width = 0
-            if width == 0:
-                raise invalid(f"unsupported character at position {self.at} of a regular expression")
-            self.at += width
-        if self.at >= len(self.text) or self.at == start:
+            tokens.append(self._regex_token())
+        if self.at >= len(self.text) or not tokens:
             raise invalid("a regular expression is empty or not closed")
-        source = self.text[start : self.at]
         self.at += 1
         self.regexes += 1
         try:
-            # ASCII as in AWS's engine; the check above leaves no groups, so quantifiers cannot nest.
-            return re.compile(source, re.ASCII)
+            # ASCII as in AWS's engine; the tokens leave no groups, so quantifiers cannot nest.
+            return re.compile("".join(_plain_sets(tokens)), re.ASCII)
         except (re.error, OverflowError, RecursionError):
-            raise invalid(f"the regular expression {source} cannot be read") from None
+            raise invalid(f"the regular expression {''.join(tokens)} cannot be read") from None
 
-    def match_here(self, pattern: re.Pattern[str]) -> str:
-        """As `match`, without moving on."""
-        found = pattern.match(self.text, self.at)
-        return found.group() if found else ""
+    def _regex_token(self) -> str:
+        """A character, or a backslash with what it escapes."""
+        found = _REGEX_TOKEN.match(self.text, self.at)
+        if found is None:
+            raise invalid(f"unsupported character at position {self.at} of a regular expression")
+        self.at = found.end()
+        return found.group()
+
+
+def _plain_sets(tokens: list[str]) -> Iterator[str]:
+    """The tokens with what Python may one day read as set operations (`[[`, `||`, `--`) escaped inside sets."""
+    size = -1  # tokens in the set so far; -1 outside of sets
+    for number, token in enumerate(tokens):
+        if size < 0:
+            size = 0 if token == "[" else -1
+            yield token
+        elif token == "]" and size > 0:
+            size = -1
+            yield token
+        elif token == "^" and size == 0 and tokens[number - 1] == "[":
+            yield token
+        else:
+            size += 1
+            twice = token == "-" and tokens[number + 1 : number + 2] == ["-"]
+            yield f"\\{token}" if twice or token in ("[", "|") else token
+    if size >= 0:
+        raise invalid("a set in a regular expression is not closed")
 
 
 def wildcard(text: str) -> Callable[[str], bool]:
