@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import hashlib
 import zlib
 from collections.abc import Mapping
 from typing import Any, NamedTuple
-
-from awscrt.checksums import combine_crc32, combine_crc32c, combine_crc64nvme, crc64nvme
 
 from lambent.blobs.digests import digest as _digest
 from lambent.contracts.http import Request
@@ -31,7 +30,7 @@ MEMBERS = {
 UNBUILT = tuple(f"Checksum{name}" for name in ("SHA512", "MD5", "XXHASH64", "XXHASH3", "XXHASH128"))
 
 _SIZES = {"crc32": 4, "crc32c": 4, "crc64nvme": 8, "sha1": 20, "sha256": 32}
-_COMBINE = {"crc32": combine_crc32, "crc32c": combine_crc32c, "crc64nvme": combine_crc64nvme}
+_COMBINED = ("crc32", "crc32c", "crc64nvme")
 _TRAILER = "x-amz-checksum-"
 
 
@@ -131,7 +130,7 @@ def compute(data: bytes, algorithms: tuple[str, ...]) -> dict[str, bytes]:
         if name == "md5":
             found[name] = hashlib.md5(data, usedforsecurity=False).digest()
         elif name == DEFAULT:
-            found[name] = crc64nvme(data).to_bytes(8, "big")
+            found[name] = _native().crc64nvme(data).to_bytes(8, "big")
         elif name == "crc32":
             found[name] = zlib.crc32(data).to_bytes(4, "big")
         else:
@@ -148,7 +147,7 @@ def shown(checksum: Checksum | None) -> dict[str, str]:
 
 def full_of_parts(algorithm: str, parts: list[PartRecord]) -> str:
     """The base64 checksum of the whole body, from those of its parts, without reading it again (CRCs only)."""
-    combine = _COMBINE[algorithm]
+    combine = getattr(_native(), f"combine_{algorithm}")
     whole = 0
     for part in parts:
         whole = combine(whole, int.from_bytes(part.checksums[algorithm], "big"), part.size)
@@ -173,9 +172,17 @@ def kind_for_upload(algorithm: str, kind: str) -> str:
         return FULL_OBJECT if algorithm == DEFAULT else COMPOSITE
     if kind not in (FULL_OBJECT, COMPOSITE):
         raise errors.InvalidRequest("Value for x-amz-checksum-type header is invalid.")
-    if (algorithm == DEFAULT and kind == COMPOSITE) or (kind == FULL_OBJECT and algorithm not in _COMBINE):
+    if (algorithm == DEFAULT and kind == COMPOSITE) or (kind == FULL_OBJECT and algorithm not in _COMBINED):
         raise errors.InvalidRequest(f"The {kind} checksum type cannot be used with the {algorithm} checksum algorithm.")
     return kind
+
+
+@functools.cache
+def _native() -> Any:
+    # A native library of some megabytes, which a cloud that only sees CRC32, boto3's choice, never needs.
+    import awscrt.checksums
+
+    return awscrt.checksums
 
 
 def _md5(given: str) -> bytes:
