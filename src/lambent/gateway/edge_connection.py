@@ -293,6 +293,8 @@ class Connection(asyncio.Protocol):
     def _start(self, head: Head, body: BytesBody) -> None:
         self._state = State.BUSY
         self.deadline_ns = 0
+        if len(self._pending) > self._limits.head_bytes:
+            self._pause_reading()
         self._run(head, body)
 
     def _run(self, head: Head, body: Any) -> None:
@@ -422,11 +424,12 @@ class Connection(asyncio.Protocol):
             return
         self._state = State.HEAD
         self._wait(self._limits.idle_s)
-        self._resume_reading()
         if self._pending:
             data = bytes(self._pending)
             self._pending.clear()
             self._head_data(data)
+        if self._paused and self._state is not State.BODY and len(self._pending) <= self._limits.head_bytes:
+            self._resume_reading()
 
     def _refuse(self, refused: Refused) -> None:
         """Answer bytes that are no request, and close."""
