@@ -232,10 +232,11 @@ def _store(
         },
         "ServerSideEncryption": settings.ENCRYPTION,
     }
-    if source.record.version or source.bucket.versioning:
-        found["CopySourceVersionId"] = source.record.shown_version
-    if record.version:
-        found["VersionId"] = record.version
+    if source.record.version:
+        found["CopySourceVersionId"] = source.record.version
+    # Unlike PutObject, CopyObject names the null version where versioning is suspended.
+    if bucket.versioning:
+        found["VersionId"] = record.shown_version
     return found
 
 
@@ -273,6 +274,6 @@ async def upload_part_copy(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     if algorithm:
         result[checksums.MEMBERS[algorithm]] = checksums.text(part.checksums[algorithm])
     found: dict[str, Any] = {"CopyPartResult": result, "ServerSideEncryption": settings.ENCRYPTION}
-    if source.record.version or source.bucket.versioning:
-        found["CopySourceVersionId"] = source.record.shown_version
+    if source.record.version:
+        found["CopySourceVersionId"] = source.record.version
     return found
