@@ -70,6 +70,29 @@ def test_another_node_sees_a_change_at_once() -> None:
     scene(play)
 
 
+def test_what_a_failed_transaction_showed_is_not_remembered() -> None:
+    async def play(iam: Iam) -> None:
+        ada = await iam.user()
+        directory, guard = iam.cloud.directory, iam.cloud.guard
+        user = await iam.cloud.store.read(lambda tx: keys.find(tx, "user", ACCOUNT, "ada"))
+        assert user is not None
+
+        def fail(tx: Any) -> None:
+            keys.save(tx, msgspec.structs.replace(user, inline=(("p", allow("*")),)))  # type: ignore[type-var]
+            assert guard.decide(tx, ada, "s3:GetObject", "*", {}).allowed
+            raise LookupError
+
+        with pytest.raises(LookupError):
+            await iam.cloud.store.write(fail)
+        assert not await iam.may(ada)
+        await iam("PutUserPolicy", UserName="ada", PolicyName="p", PolicyDocument=allow("sqs:*"))
+        assert not await iam.may(ada)
+        found = await iam.cloud.store.read(lambda tx: directory.policies(tx, ada))
+        assert found.identity[0].document == allow("sqs:*")
+
+    scene(play)
+
+
 def test_a_user_made_anew_has_nothing_of_the_old() -> None:
     async def play(iam: Iam) -> None:
         old = await iam.user()
@@ -83,12 +106,17 @@ def test_a_user_made_anew_has_nothing_of_the_old() -> None:
     scene(play)
 
 
-def test_a_renamed_user_keeps_its_key_and_tags_follow() -> None:
+def test_a_renamed_user_keeps_what_it_signs_in_with() -> None:
     async def play(iam: Iam) -> None:
         ada = await iam.user()
+        await iam("CreateLoginProfile", UserName="ada", Password="correct horse")
+        await iam("CreateServiceSpecificCredential", UserName="ada", ServiceName="codecommit.amazonaws.com")
         await iam("UpdateUser", UserName="ada", NewUserName="grace")
         await iam("TagUser", UserName="grace", Tags=[{"Key": "team", "Value": "red"}])
         caller = await iam.caller(ada.access_key)
+        listed = await iam("ListServiceSpecificCredentials", UserName="grace")
+        assert [one["UserName"] for one in listed["ServiceSpecificCredentials"]] == ["grace"]
+        assert "LoginProfile" in await iam("GetLoginProfile", UserName="grace")
         assert (caller.arn, caller.user_id, caller.tags) == (f"{ARN}user/grace", ada.user_id, (("team", "red"),))
 
     scene(play)

@@ -12,7 +12,7 @@ from .conditions import Condition, compile_condition
 from .context import Asked
 from .principals import Match, Principals
 
-_ACTIONS_MAX = 1024
+_ACTIONS_MAX = 256
 VERSION = "2012-10-17"
 OLD_VERSION = "2008-10-17"
 
@@ -112,7 +112,7 @@ class Document:
         self.index = Index((statement, "") for statement in statements)
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=2048)
 def compile_document(text: str) -> Document:
     """Compile a document that was checked when it was stored; never raises.
 

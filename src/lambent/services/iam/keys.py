@@ -6,6 +6,7 @@ through here and moves the account's stamp: nodes compare it to know whether wha
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, TypeVar
 
 from lambent.contracts.ports import Reader, Transaction
@@ -57,7 +58,7 @@ def save(tx: Transaction, entity: EntityT) -> EntityT:
     before = find(tx, kind, entity.account, name)
     TABLES[kind].put(tx, entity, entity.account, name)
     _index(tx, entity, kind, before)
-    touch(tx, entity.account)
+    touch(tx, entity.account, kind.encode() + TABLES[kind].codec.encode(entity))
     return entity
 
 
@@ -66,7 +67,7 @@ def remove(tx: Transaction, entity: model.AnyEntity) -> None:
     bare = type(entity)(**{**_fields(entity), "attached": (), "boundary": "", **_no_groups(entity)})
     _index(tx, bare, kind_of(entity), entity)
     TABLES[kind_of(entity)].delete(tx, entity.account, entity.name.lower())
-    touch(tx, entity.account)
+    touch(tx, entity.account, b"-" + entity.id.encode())
 
 
 def _fields(entity: model.AnyEntity) -> dict[str, Any]:
@@ -96,17 +97,28 @@ def _swap(
         table.put(tx, model.Mark(), account, come, *rest)
 
 
-def touch(tx: Transaction, account: str) -> None:
-    """Move the account's stamp: some permission has changed."""
+def touch(tx: Transaction, account: str, change: bytes) -> None:
+    """Move the account's stamp: some permission has changed.
+
+    A count would not do: a transaction that fails after it was read from leaves its count to be used again for another
+    change, and whoever remembered what it read under that count would be wrong.
+    """
     stamp = STAMPS.get(tx, account)
-    STAMPS.put(tx, model.Stamp(stamp.number + 1 if stamp else 1), account)
+    history = stamp.digest if stamp is not None else b""
+    STAMPS.put(tx, model.Stamp(hashlib.blake2b(history + change, digest_size=16).digest()), account)
 
 
 def save_policy(tx: Transaction, policy: model.Policy) -> model.Policy:
     """Store a managed policy; its name alone is unique in the account."""
     POLICIES.put(tx, policy, policy.account, policy.name.lower())
-    touch(tx, policy.account)
+    touch(tx, policy.account, b"policy" + POLICIES.codec.encode(policy))
     return policy
+
+
+def remove_policy(tx: Transaction, policy: model.Policy) -> None:
+    """Delete a managed policy."""
+    POLICIES.delete(tx, policy.account, policy.name.lower())
+    touch(tx, policy.account, b"-" + policy.id.encode())
 
 
 def find_policy(tx: Reader, arn: str) -> model.Policy | None:

@@ -178,9 +178,9 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stamp(msgspec.Struct, frozen=True):
-    """Counts the changes to an account's permissions."""
+    """Stands for the whole history of an account's permissions: the digest of the last stamp and the last change."""
 
-    number: int
+    digest: bytes
 
 
 class Mark(msgspec.Struct, frozen=True):

@@ -191,8 +191,7 @@ def delete_policy(ctx: Context, tx: Transaction, req: Req) -> None:
             "This policy has more than one version. Before you delete a policy, you must delete the policy's versions. "
             "The default version is deleted with the policy."
         )
-    keys.POLICIES.delete(tx, ctx.account, policy.name.lower())
-    keys.touch(tx, ctx.account)
+    keys.remove_policy(tx, policy)
 
 
 def _version_shape(version: model.Version, default: int, *, document: bool) -> Req:

@@ -92,16 +92,25 @@ def update_user(ctx: Context, tx: Transaction, req: Req) -> None:
     if name.lower() != user.name.lower() and keys.find(tx, "user", ctx.account, name) is not None:
         raise EntityAlreadyExists(f"User with name {name} already exists.")
     renamed = replace(user, name=name, path=req.get("NewPath", user.path))
-    login = keys.LOGINS.get(tx, ctx.account, user.name.lower())
     keys.remove(tx, user)
     keys.save(tx, renamed)
+    _move_credentials(tx, user, name)
+
+
+def _move_credentials(tx: Transaction, user: model.User, name: str) -> None:
+    """Have everything that a user signs in with follow it to a new name."""
     for key in user.keys:
         record = keys.KEYS.get(tx, key)
         if record is not None:
             keys.KEYS.put(tx, replace(record, user=name), key)
+    account, old, new = user.account, user.name.lower(), name.lower()
+    login = keys.LOGINS.get(tx, account, old)
     if login is not None:
-        keys.LOGINS.delete(tx, ctx.account, user.name.lower())
-        keys.LOGINS.put(tx, login, ctx.account, name.lower())
+        keys.LOGINS.delete(tx, account, old)
+        keys.LOGINS.put(tx, login, account, new)
+    for _, credential in keys.SERVICE_CREDENTIALS.scan(tx, account, old):
+        keys.SERVICE_CREDENTIALS.delete(tx, account, old, credential.id)
+        keys.SERVICE_CREDENTIALS.put(tx, replace(credential, user=name), account, new, credential.id)
 
 
 @iam.operation(tx="write", authorize=about("user", "DeleteUser"))
