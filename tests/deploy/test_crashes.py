@@ -8,9 +8,11 @@ from typing import Any
 
 import pytest
 
+from lambent.bus.relay import Relay
 from lambent.contracts.events import Delivery, Event
 from lambent.contracts.ports import Transaction
 from lambent.deploy import StackEngine
+from lambent.deploy.engine import WATCH_AFTER_NS
 from lambent.kv import outbox
 from tests.deploy.fakes import FakeHandlers, World, fake_cloud
 from tests.deploy.test_updates import AFTER, BEFORE
@@ -54,7 +56,11 @@ class Watched:
         self.world = World()
         self.cloud = fake_cloud(self.world)
         self._emitted: list[bytes] = []
-        self.cloud.store.subscribe(lambda found: self._emitted.extend(key for key, _ in found))
+        self.cloud.store.subscribe(self._note)
+
+    def _note(self, emitted: list[tuple[bytes, int]]) -> None:
+        now_ns = self.cloud.clock.now_ns()
+        self._emitted.extend(key for key, due_ns in emitted if due_ns <= now_ns)
 
     async def take(self) -> Event:
         """The one event in the outbox."""
@@ -202,5 +208,34 @@ def test_a_stack_deleted_while_it_is_created_is_gone() -> None:
         await deliver(cloud, world, await watched.take())
         assert await status(cloud, made["StackId"]) == "DELETE_COMPLETE"
         assert world.things == {}
+
+    asyncio.run(scenario())
+
+
+def drop_leased(tx: Transaction) -> None:
+    """Give up what a node was at."""
+    for _, claimed in outbox.pending(tx):
+        if claimed.entry.owner:
+            outbox.done(tx, claimed.key)
+
+
+def test_an_operation_whose_event_was_given_up_is_taken_up_again() -> None:
+    async def scenario() -> None:
+        watched = Watched()
+        cloud, world = watched.cloud, watched.world
+        await cloud.call("cloudformation", "CreateStack", StackName="s", TemplateBody=BEFORE)
+        event = await watched.take()
+        dying = Dying(cloud, 5, after=False)
+        with pytest.raises(asyncio.CancelledError):
+            await deliver(cloud, world, event)
+        dying.revive(cloud)
+        cloud.targets["cloudformation"] = StackEngine(cloud, FakeHandlers(world))
+        relay = Relay(cloud, "node")
+        await cloud.store.write(drop_leased)
+        await relay.start()
+        cloud.clock.advance(WATCH_AFTER_NS)
+        await relay.settled()
+        assert await status(cloud, "s") == "CREATE_COMPLETE"
+        assert len(world.things) == 4
 
     asyncio.run(scenario())

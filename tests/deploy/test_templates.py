@@ -59,7 +59,8 @@ REFUSED = [
     (f"Resources: {{A: {QUEUE}}}\nOutputs: {{X: {{}}}}", "Every Outputs member must contain a Value object"),
     ("Resources: {A: {Type: AWS::SQS::Queue, Condition: Nope}}", "unresolved condition dependency Nope"),
     (
-        f"Conditions: {{Off1: !Equals [a, b]}}\nResources: {{A: {{Type: AWS::SQS::Queue, Condition: Off1}}, B: {QUEUE}}}\n"
+        f"Conditions: {{Nay: !Equals [a, b]}}\nResources: {{A: {{Type: AWS::SQS::Queue, Condition: Nay}}, B: {QUEUE}}}"
+        "\n"
         "Outputs: {X: {Value: !Ref A}}",
         r"Unresolved resource dependencies \[A\] in the Outputs block",
     ),

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
+from typing import Final
 
 import msgspec
 
 from lambent.contracts.deploy import Comparison, Deployed, Prepared, Proposal, TemplateSummary
 from lambent.contracts.events import Delivery, TryAgain, Undeliverable
-from lambent.contracts.ports import Cloud
+from lambent.contracts.ports import Cloud, Transaction
+from lambent.services.cloudformation import keys
 from lambent.services.cloudformation.events import Work
 
 from .compare import compare
@@ -16,6 +18,9 @@ from .journal import Superseded
 from .prepare import prepare, summarize
 from .resources import Handlers, Registry
 from .runner import Runner
+
+WATCH_AFTER_NS: Final = 300 * 1_000_000_000
+"""When an operation that was begun is looked at again."""
 
 _log = logging.getLogger("lambent.deploy")
 
@@ -32,14 +37,29 @@ class StackEngine:
         """Run a stack's operation to its end, from wherever an earlier attempt left it."""
         work = msgspec.json.decode(delivery.event.payload, type=Work)
         if work.operation in self._running:
-            raise TryAgain("the operation is being run", delay_s=5, count=False)
+            raise TryAgain("the operation is being run", delay_s=60, count=False)
         self._running.add(work.operation)
         try:
+            await self._watch(delivery, work)
             await Runner(self._cloud, self._handlers, work).run()
         except Superseded:
             _log.info("stack %s is under another operation", work.stack_id)
         finally:
             self._running.discard(work.operation)
+
+    async def _watch(self, delivery: Delivery, work: Work) -> None:
+        """Have the operation looked at again later. The bus gives up an event whose nodes keep dying, which may have
+        nothing to do with it; a stack must not be left in the middle for that."""
+        place = (work.account, work.region, work.stack_id)
+
+        def emit(tx: Transaction) -> None:
+            stack = keys.stacks.get(tx, *place)
+            if stack is None or stack.operation is None or stack.operation.id != work.operation:
+                raise Superseded
+            if stack.operation.phase != "done":
+                tx.emit(delivery.event, at_ns=self._cloud.clock.now_ns() + WATCH_AFTER_NS)
+
+        await self._cloud.store.write(emit)
 
     async def check(self, target: str, principal: str, source: str, account: str) -> None:
         """Stacks are nobody's destination but the service's own."""

@@ -37,6 +37,10 @@ class Journal:
         found = await self.cloud.store.read(lambda tx: keys.resources_of(tx, stack))
         return stack, operation, found
 
+    async def current(self) -> Operation:
+        """The operation as it is now; `Superseded` when the stack is under another."""
+        return (await self.cloud.store.read(self._load))[1]
+
     def _load(self, tx: Reader) -> tuple[Stack, Operation]:
         stack = keys.stacks.get(tx, *self.place)
         if stack is None or stack.operation is None or stack.operation.id != self.operation:

@@ -102,7 +102,7 @@ class Runner:
         edges = graph.dependencies(template, scope)
 
         async def bring(name: str) -> None:
-            _, current, _ = await self.journal.load()
+            current = await self.journal.current()
             if current.cancelled and not (name in self.resources and self.resources[name].intent):
                 raise StepFailed(_CANCELLED)
             spec = template.resources[name]
@@ -151,7 +151,7 @@ class Runner:
         if not failure:
             return
         # DeleteStack during a creation changes what is to happen after it stops.
-        _, self.operation, _ = await self.journal.load()
+        self.operation = await self.journal.current()
         behaviour = self.operation.on_failure
         if behaviour == "DO_NOTHING":
             await self._turn("CREATE_FAILED", failure, "done")

@@ -6,6 +6,8 @@ import importlib
 from collections.abc import Mapping
 from typing import Final, Protocol
 
+from lambent.kit import Service
+
 from .base import Handler, HandlerFailed, Physical, Work
 
 __all__ = ["BUILT", "Handler", "HandlerFailed", "Handlers", "Physical", "Registry", "Work"]
@@ -38,6 +40,14 @@ BUILT: Final[Mapping[str, str]] = {
 }
 """Resource type to the module that has its handler."""
 
+_NEEDED: Final[Mapping[str, str]] = {
+    "AWS::Lambda::EventInvokeConfig": "PutFunctionEventInvokeConfig",
+    "AWS::Lambda::EventSourceMapping": "CreateEventSourceMapping",
+    "AWS::Lambda::LayerVersionPermission": "AddLayerVersionPermission",
+    "AWS::Lambda::Url": "CreateFunctionUrlConfig",
+}
+"""Operations of Lambda that come later than the service itself: a type whose operation is missing is not built."""
+
 
 class Handlers(Protocol):
     """Where the engine finds handlers; tests give it their own."""
@@ -56,6 +66,11 @@ class Registry:
 
     def built(self, type_name: str) -> bool:
         """Is there a handler of this type?"""
+        needed = _NEEDED.get(type_name)
+        if needed is not None:
+            # The service is loaded when a template uses one of these types.
+            service: Service = importlib.import_module("lambent.services.lambda_").service
+            return needed in service.operations
         return type_name in BUILT or type_name.startswith("Custom::")
 
     def handler(self, type_name: str) -> Handler:

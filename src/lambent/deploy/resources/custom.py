@@ -26,12 +26,26 @@ _POLL_MS: Final = 200
 _PHYSICAL_ID_MAX: Final = 1024
 
 
+class ProviderFailed(HandlerFailed):
+    """The provider answered FAILED. `physical_id` is what it says it made all the same, or empty."""
+
+    def __init__(self, message: str, physical_id: str) -> None:
+        super().__init__(message)
+        self.physical_id = physical_id
+
+
 class CustomResource(Handler):
     """A resource that a function of the user provides."""
 
     async def create(self, work: Work, properties: dict[str, Any]) -> Physical:
         """Have the provider create it."""
-        answer = await _ask(work, properties, {"RequestType": "Create"})
+        try:
+            answer = await _ask(work, properties, {"RequestType": "Create"})
+        except ProviderFailed as failed:
+            # The rollback asks the provider to delete what it half made.
+            if failed.physical_id:
+                await work.made(failed.physical_id)
+            raise
         return _physical(answer, answer.get("PhysicalResourceId") or work.token)
 
     async def update(self, work: Work, physical: Physical, old: dict[str, Any], new: dict[str, Any]) -> Physical:
@@ -115,9 +129,11 @@ async def _answer(work: Work, expires_ms: int) -> dict[str, Any]:
     answer: dict[str, Any] = json.loads(found.response)
     if answer.get("Status") != "SUCCESS":
         reason = answer.get("Reason") or "Unknown"
-        raise HandlerFailed(
+        physical_id = answer.get("PhysicalResourceId")
+        raise ProviderFailed(
             f"Received response status [FAILED] from custom resource. Message returned: {reason} (RequestId: "
-            f"{work.token})"
+            f"{work.token})",
+            physical_id if isinstance(physical_id, str) else "",
         )
     return answer
 

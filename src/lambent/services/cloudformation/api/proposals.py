@@ -109,16 +109,16 @@ def _bucket_and_key(ctx: Context, url: str) -> tuple[str, str]:
     path = unquote(parts.path).lstrip("/")
     own = (urlsplit(ctx.cloud.settings.endpoint).hostname or "").lower()
     aws = host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
-    label = host.split(".s3", 1)[0] if ".s3" in host else ""
-    if parts.scheme in ("http", "https") and label:
-        return label, path
-    if parts.scheme in ("http", "https") and (
-        (aws and host.startswith("s3")) or host in (own, "localhost", "127.0.0.1")
-    ):
+    bucket, marker, _ = host.partition(".s3")
+    if marker and not host.startswith("s3") and (aws or host.endswith((f".{own}", ".localhost"))):
+        key = path
+    elif (aws and host.startswith("s3")) or host in (own, "localhost", "127.0.0.1"):
         bucket, _, key = path.partition("/")
-        if bucket and key:
-            return bucket, key
-    raise ValidationError("TemplateURL must be a supported URL.")
+    else:
+        bucket = key = ""
+    if parts.scheme not in ("http", "https") or not bucket or not key:
+        raise ValidationError("TemplateURL must be a supported URL.")
+    return bucket, key
 
 
 async def _read(body: Any) -> bytes:
