@@ -149,7 +149,6 @@ def test_a_trust_policy_may_name_the_source() -> None:
         condition = '"Condition": {"ArnLike": {"aws:SourceArn": "arn:aws:lambda:*:*:function:f"}}, "Effect"'
         role = await iam.role(AssumeRolePolicyDocument=TRUST.replace('"Effect"', condition))
         directory = iam.cloud.directory
-        assert isinstance(directory, IamDirectory)
         source = "arn:aws:lambda:us-east-1:000000000000:function:"
         await directory.role_session(role["Arn"], "job", "lambda.amazonaws.com", source_arn=source + "f")
         with pytest.raises(ServiceError):

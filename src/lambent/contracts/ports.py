@@ -140,9 +140,11 @@ class Directory(Protocol):
         Whether they may be issued was decided before."""
         ...
 
-    async def role_session(self, role_arn: str, session: str, principal: str, duration_s: int = 3600) -> Credential:
+    async def role_session(
+        self, role_arn: str, session: str, principal: str, duration_s: int = 3600, *, source_arn: str = ""
+    ) -> Credential:
         """Temporary credentials of a role for a service principal, after its trust policy agreed; `ServiceError`
-        AccessDenied when it does not."""
+        AccessDenied when it does not. `source_arn` is the resource on whose behalf the service asks."""
         ...
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from importlib import resources
+from pathlib import Path
 
 import msgspec
 
-_ROOM = "lambent.services.iam"
+_FOLDER = Path(__file__).parent / "managed"
 PREFIX = "arn:aws:iam::aws:policy/"
 
 
@@ -30,8 +30,7 @@ class ManagedPolicy(msgspec.Struct, frozen=True):
 @lru_cache(maxsize=1)
 def names() -> tuple[str, ...]:
     """The names of all policies that there is a file for, in order."""
-    files = (resources.files(_ROOM) / "managed").iterdir()
-    return tuple(sorted(file.name[: -len(".json")] for file in files if file.name.endswith(".json")))
+    return tuple(sorted(file.stem for file in _FOLDER.glob("*.json")))
 
 
 @lru_cache(maxsize=256)
@@ -39,7 +38,7 @@ def by_name(name: str) -> ManagedPolicy | None:
     """The policy of that name."""
     if name not in names():
         return None
-    source = json.loads((resources.files(_ROOM) / "managed" / f"{name}.json").read_text())
+    source = json.loads((_FOLDER / f"{name}.json").read_text())
     document = json.dumps(source["Document"], indent=4)
     return ManagedPolicy(name, source["Path"], source["Version"], source["Description"], document)
 

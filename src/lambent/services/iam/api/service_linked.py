@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import lru_cache
-from importlib import resources
+from pathlib import Path
 from typing import Any
 
 from lambent.contracts.errors import NotBuilt
@@ -21,8 +21,7 @@ Req = dict[str, Any]
 
 @lru_cache(maxsize=1)
 def _known() -> dict[str, Any]:
-    text = (resources.files("lambent.services.iam") / "service_linked.json").read_text()
-    known: dict[str, Any] = json.loads(text)
+    known: dict[str, Any] = json.loads((Path(__file__).parents[1] / "service_linked.json").read_text())
     return known
 
 
@@ -45,7 +44,7 @@ def create_service_linked_role(ctx: Context, tx: Transaction, req: Req) -> Req:
         raise InvalidInput(f"Service role name {name} has been taken in this account, please try a different suffix.")
     trust = {
         "Version": "2012-10-17",
-        "Statement": [{"Action": ["sts:AssumeRole"], "Effect": "Allow", "Principal": {"Service": [service]}}],
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": service}, "Action": "sts:AssumeRole"}],
     }
     role = model.RoleRecord(
         account=ctx.account,
