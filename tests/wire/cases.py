@@ -33,7 +33,7 @@ def read(folder: Path, direction: str) -> Iterator[Case]:
                 model = {"metadata": suite["metadata"], "shapes": suite["shapes"], "operations": {name: given}}
                 model["metadata"].setdefault("apiVersion", "2014-01-01")
                 service = ServiceModel("conformance", model)
-                label = f"{file.parent.parent.name}/{file.stem}/{number}/{place}/{data.get('id', name)}"
+                label = f"{file.relative_to(base).with_suffix('')}/{number}/{place}/{data.get('id', name)}"
                 yield Case(label, service.operations[name], suite["metadata"]["protocol"], data)
 
 
@@ -41,12 +41,16 @@ def native(shape: Shape, value: Any) -> Any:
     """A case's JSON value as a boto3 caller would write it: bytes for blobs, datetimes for timestamps."""
     if value is None:
         return None
+    if shape.trait("eventstream"):
+        return [{name: native(shape.members[name], item) for name, item in event.items()} for event in value]
     if shape.kind == "structure" and not shape.trait("document"):
         return {name: native(shape.members[name], item) for name, item in value.items()}
     if shape.kind == "list":
         return [native(shape.element, item) for item in value]
     if shape.kind == "map":
         return {key: native(shape.value, item) for key, item in value.items()}
+    if shape.trait("jsonvalue") and shape.trait("location") == "header":
+        return json.loads(value) if isinstance(value, str) else value
     if shape.kind == "timestamp":
         return datetime.fromtimestamp(value, UTC) if isinstance(value, int | float) else datetime.fromisoformat(value)
     if shape.kind == "blob":
@@ -68,7 +72,6 @@ def same(left: Any, right: Any) -> bool:
     return bool(left == right)
 
 
-def body_of(data: dict[str, Any], protocol: str) -> bytes:
-    """A case's body; that of CBOR is written in base64."""
-    text = data.get("body") or ""
-    return base64.b64decode(text) if "cbor" in protocol else text.encode()
+def body_of(text: str, protocol: str) -> bytes:
+    """A case's body; that of CBOR is written in base64, and so are messages of event streams."""
+    return base64.b64decode(text) if "cbor" in protocol or text.startswith("AAAA") else text.encode()

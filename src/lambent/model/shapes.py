@@ -79,7 +79,7 @@ class Shape:
     @property
     def payload(self) -> str:
         """The member that is the whole HTTP body, or empty."""
-        return str(self.definition.get("payload", ""))
+        return str(self.trait("payload", ""))
 
     @property
     def streaming(self) -> bool:

@@ -69,11 +69,11 @@ def _read_members(shape: Shape) -> Callable[[str], Any]:
     raise LookupError(f"{shape.name}: a structure cannot be bound to a header")
 
 
-def _read_json(text: str) -> str:
+def _read_json(text: str) -> Any:
     try:
-        return base64.b64decode(text, validate=True).decode()
+        return orjson.loads(base64.b64decode(text, validate=True))
     except (binascii.Error, ValueError):
-        raise SerializationException("A header does not hold base64 text.") from None
+        raise SerializationException("A header does not hold JSON in base64.") from None
 
 
 class RequestBindings:
@@ -93,12 +93,12 @@ class RequestBindings:
                 continue
             self.bound.add(name)
             wire_name = member.location_name or name
-            if location == "uri":
+            if location == "headers":
+                self._prefixes.append((member.location_name.lower(), name))
+            elif location == "uri":
                 self._labels.append((wire_name, name, _READ.get(member.kind, str)))
             elif location == "header":
                 self._headers.append((wire_name.lower(), name, _header_reader(member)))
-            elif location == "headers":
-                self._prefixes.append((wire_name.lower(), name))
             elif location == "querystring":
                 self._bind_query(wire_name, name, member)
         self._names = frozenset(self._query)
@@ -199,7 +199,7 @@ class ResponseBindings:
             if location == "header":
                 self._headers.append((name, wire_name, _header_writer(member)))
             elif location == "headers":
-                self._prefixes.append((name, wire_name))
+                self._prefixes.append((name, member.location_name.lower()))
             elif location == "statusCode":
                 self._status = name
             else:
@@ -213,6 +213,9 @@ class ResponseBindings:
             if value is not None:
                 headers.append((header, write(value)))
         for name, prefix in self._prefixes:
+            sent = {header for header, _ in headers}
             for key, value in (result.get(name) or {}).items():
-                headers.append((f"{prefix}{key}".lower(), str(value)))
+                header = f"{prefix}{key}".lower()
+                if header not in sent:
+                    headers.append((header, str(value)))
         return int(result.get(self._status, status)) if self._status else status

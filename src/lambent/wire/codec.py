@@ -10,6 +10,7 @@ from lambent.contracts.errors import ServiceError
 from lambent.contracts.http import Body, Request, Response
 from lambent.model import OperationModel, Shape
 
+from .compression import decoded
 from .validation import compile_validator
 
 _NO_LABELS: Mapping[str, str] = {}
@@ -34,10 +35,15 @@ class Codec(ABC):
         self.operation = operation
         self.service = operation.service
         self.streaming = operation.streams_input
+        # The body of an RPC is the wire's own, so any may be compressed; that of a REST call where the model says so.
+        rest = operation.service.metadata["protocol"].startswith("rest")
+        self._decodes = not self.streaming and (not rest or "requestcompression" in operation.data)
         self._validate = compile_validator(operation.service.name, operation.input)
 
     def parse(self, route: Route, request: Request, body: bytes | Body) -> dict[str, Any]:
         """The parameters that the request carries; raises the service's error where they break the model."""
+        if self._decodes and "content-encoding" in request.headers and isinstance(body, bytes):
+            request, body = decoded(request, body)
         params = self.read(route, request, body)
         if self._validate is not None:
             self._validate(params)

@@ -10,6 +10,7 @@ from lambent.contracts.http import Request
 from lambent.model import index
 
 from .codec import Route
+from .compression import decoded
 from .errors import UnknownOperationException
 from .routes import Routes
 
@@ -148,6 +149,8 @@ def resolve(route: Route, request: Request, body: bytes) -> Route:
     of no operation."""
     if route.protocol not in ("query", "ec2"):
         raise UnknownOperationException(f"{route.service} has no operation for {request.method} {request.path[:256]}.")
+    if "content-encoding" in request.headers:
+        body = decoded(request, body)[1]
     fields: dict[str, str] = {}
     for text in (request.query, body.decode("utf-8", "replace")):
         for name, value in parse_qsl(text, max_num_fields=None) if "Action=" in text else ():

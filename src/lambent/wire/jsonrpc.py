@@ -8,9 +8,10 @@ from typing import Any
 
 from lambent.contracts.errors import ServiceError
 from lambent.contracts.http import Body, Request, Response
-from lambent.model import OperationModel
+from lambent.model import OperationModel, Shape
 
 from .codec import Codec, Route, apply_metadata, error_status, query_code
+from .eventstream import EventWriter, stream_member
 from .jsonform import Reader, Writer, dumps, loads
 
 
@@ -23,6 +24,9 @@ class JsonCodec(Codec):
         self._content_type = f"application/x-amz-json-{metadata.get('jsonVersion', '1.0')}"
         self._read = Reader().compile(operation.input) if operation.input else None
         self._write = Writer().compile(operation.output) if operation.output else None
+        self._stream = stream_member(operation.output)
+        if self._stream is not None:
+            self._events = EventWriter(self._stream[1], _write_event, "application/json")
         self._crc = self.service.name == "dynamodb"
         self._query_compatible = "awsQueryCompatible" in metadata
 
@@ -36,8 +40,19 @@ class JsonCodec(Codec):
 
     def serialize(self, result: Mapping[str, Any], request_id: str) -> Response:
         """See `Codec`."""
+        if self._stream is not None and self._stream[0] in result:
+            return self._serialize_stream(result, request_id)
         body = dumps(self._write(result)) if self._write is not None else b"{}"
         return apply_metadata(self._respond(200, body, request_id), result)
+
+    def _serialize_stream(self, result: Mapping[str, Any], request_id: str) -> Response:
+        assert self._stream is not None
+        assert self.operation.output is not None
+        name = self._stream[0]
+        response = self._respond(200, b"", request_id)
+        rest = {key: value for key, value in result.items() if key not in (name, "ResponseMetadata")}
+        self._events.fill(response, result[name], self._events.initial(self.operation.output, rest))
+        return apply_metadata(response, result)
 
     def _respond(self, status: int, body: bytes, request_id: str) -> Response:
         headers = [("content-type", self._content_type), ("x-amzn-requestid", request_id)]
@@ -58,7 +73,11 @@ class JsonCodec(Codec):
         return response
 
 
-def error_body(error: ServiceError, shape: Any) -> dict[str, Any]:
+def _write_event(shape: Shape, value: Any, name: str) -> bytes:
+    return dumps(Writer().structure(shape)(value))
+
+
+def error_body(error: ServiceError, shape: Shape | None) -> dict[str, Any]:
     """The JSON members of an error: its message under the name that the model has, and its fields."""
     if shape is None:
         return {"message": error.message, **error.fields}

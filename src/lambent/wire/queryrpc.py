@@ -14,7 +14,7 @@ from lambent.model import OperationModel, Shape
 from . import scalars
 from .codec import Codec, Route, apply_metadata, error_status, query_code
 from .errors import MalformedInput
-from .xmlform import DECLARATION, Writer, escape
+from .xmlform import DECLARATION, Writer, escape, write_fields
 
 Node = dict[str, Any]
 """A level of the form's dotted names; a value stands under the empty name."""
@@ -105,6 +105,11 @@ class _Reader:
         self._known[shape.name] = read
         for name, member in shape.members.items():
             members[self.name(name, member)] = (name, self.compile(member))
+        for name, member in shape.members.items():
+            # The other names that clients give: a flattened list by its member, not by its elements; of ec2, a name
+            # that does not begin with a capital.
+            if self._ec2 or (member.kind == "list" and member.flattened):
+                members.setdefault(member.location_name or name, (name, self.compile(member)))
         return read
 
     def _list(self, shape: Shape) -> Read:
@@ -113,7 +118,7 @@ class _Reader:
         inner = shape.element.location_name or "member"
 
         def read_list(node: Node) -> list[Any]:
-            items = node if flat else node.get(inner, node.get("member", {}))
+            items: Node = node if flat else node.get(inner) or node.get("member") or {}
             return [read(items[part]) for part in _positions(items)]
 
         return read_list
@@ -187,16 +192,16 @@ class QueryCodec(Codec):
         shape = self.error_shape(error)
         status = error_status(error, shape)
         code, message = escape(query_code(error, shape)), escape(error.message)
+        fault = "Sender" if status < 500 else "Receiver"
+        out = [] if self._ec2 else [f"<Type>{fault}</Type>"]
+        out.append(f"<Code>{code}</Code><Message>{message}</Message>")
+        write_fields(out, shape, error.fields)
         if self._ec2:
             body = (
-                f"{DECLARATION}<Response><Errors><Error><Code>{code}</Code><Message>{message}</Message>"
-                f"</Error></Errors><RequestID>{request_id}</RequestID></Response>"
+                f"{DECLARATION}<Response><Errors><Error>{''.join(out)}</Error></Errors>"
+                f"<RequestID>{request_id}</RequestID></Response>"
             )
             return _respond(status, body, request_id)
-        fault = "Sender" if status < 500 else "Receiver"
-        out = [f"<Type>{fault}</Type><Code>{code}</Code><Message>{message}</Message>"]
-        if shape is not None:
-            Writer().content(shape)(out, {k: v for k, v in error.fields.items() if k.lower() != "message"})
         body = (
             f'<ErrorResponse xmlns="{self._namespace}"><Error>{"".join(out)}</Error>'
             f"<RequestId>{request_id}</RequestId></ErrorResponse>"

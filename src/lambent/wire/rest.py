@@ -12,6 +12,7 @@ from lambent.model import OperationModel, Shape
 from . import jsonform, xmlform
 from .bindings import RequestBindings, ResponseBindings
 from .codec import Codec, Route, apply_metadata, error_status, query_code
+from .eventstream import EventWriter, stream_member
 from .jsonrpc import error_body
 
 _EMPTY_STATUSES = (204, 304)
@@ -32,6 +33,8 @@ class RestCodec(Codec):
         output = operation.output
         self._output_payload_name = output.payload if output is not None else ""
         self._output_payload = output.members[output.payload] if output is not None and output.payload else None
+        stream = stream_member(output)
+        self._events = EventWriter(stream[1], self.write_event, self.content_type) if stream is not None else None
         self._output_members = bool(set(output.members) - self._answer.bound) if output is not None else False
 
     def read(self, route: Route, request: Request, body: bytes | Body) -> dict[str, Any]:
@@ -79,7 +82,9 @@ class RestCodec(Codec):
         return apply_metadata(response, result)
 
     def _put_payload(self, response: Response, payload: Shape, value: Any) -> None:
-        if payload.kind in ("blob", "string"):
+        if self._events is not None:
+            self._events.fill(response, value)
+        elif payload.kind in ("blob", "string"):
             response.body = value.encode() if isinstance(value, str) else value
             self._type(response, "text/plain" if payload.kind == "string" else "application/octet-stream")
         else:
@@ -103,6 +108,10 @@ class RestCodec(Codec):
 
     def write_payload(self, payload: Shape, value: Any) -> bytes:
         """The body that is one structure."""
+        raise NotImplementedError
+
+    def write_event(self, shape: Shape, value: Any, name: str) -> bytes:
+        """The body of an event of a stream."""
         raise NotImplementedError
 
 
@@ -141,6 +150,10 @@ class RestJsonCodec(RestCodec):
     def write_payload(self, payload: Shape, value: Any) -> bytes:
         """See `RestCodec`."""
         return jsonform.dumps(value if self._write_payload is None else self._write_payload(value))
+
+    def write_event(self, shape: Shape, value: Any, name: str) -> bytes:
+        """See `RestCodec`."""
+        return jsonform.dumps(jsonform.Writer().structure(shape)(value))
 
     def serialize_error(self, error: ServiceError, request_id: str, request: Request) -> Response:
         """See `Codec`."""
@@ -187,6 +200,7 @@ class RestXmlCodec(RestCodec):
             if output.trait("xmlNamespace"):
                 self._namespace = ""
             self._write_members = writer.content(output, frozenset(self._answer.bound))
+            self._attributes = xmlform.attributes_of(output)
             self._unwrapped = str(output.trait("unwrapped", ""))
 
     def head(self, request_id: str) -> list[tuple[str, str]]:
@@ -213,9 +227,10 @@ class RestXmlCodec(RestCodec):
             self._write_members(out, result)
         namespace = self._namespace
         assert self.operation.output is not None
-        own = self.operation.output.trait("xmlNamespace")
-        if own:
-            namespace = xmlform._namespace(self.operation.output)
+        if self.operation.output.trait("xmlNamespace"):
+            namespace = xmlform.namespace_of(self.operation.output)
+        if self._attributes is not None:
+            namespace += self._attributes(result)
         return f"{xmlform.DECLARATION}<{self._root}{namespace}>{''.join(out)}</{self._root}>".encode()
 
     def write_payload(self, payload: Shape, value: Any) -> bytes:
@@ -225,25 +240,26 @@ class RestXmlCodec(RestCodec):
         self._write_payload(out, value, payload.location_name or self._output_payload_name)
         return (xmlform.DECLARATION + "".join(out)).encode()
 
+    def write_event(self, shape: Shape, value: Any, name: str) -> bytes:
+        """See `RestCodec`."""
+        out: list[str] = []
+        self._writer.compile(shape)(out, value, name)
+        return "".join(out).encode()
+
     def serialize_error(self, error: ServiceError, request_id: str, request: Request) -> Response:
         """See `Codec`."""
         shape = self.error_shape(error)
         status = error_status(error, shape)
         headers = self.head(request_id)
+        headers.extend(error.fields.get("Headers", {}).items())
+        bindings = ResponseBindings(shape)
+        bindings.write(error.fields, headers, 0)
         if request.method == "HEAD" or status == 304:
-            for name, value in error.fields.get("Headers", {}).items():
-                headers.append((name, value))
             return Response(status, headers)
-        for name, value in error.fields.get("Headers", {}).items():
-            headers.append((name, value))
         headers.append(("content-type", "application/xml"))
         code = xmlform.escape(query_code(error, shape))
         out = [f"<Code>{code}</Code><Message>{xmlform.escape(error.message)}</Message>"]
-        out += [
-            f"<{name}>{xmlform.escape(str(value))}</{name}>"
-            for name, value in error.fields.items()
-            if name != "Headers"
-        ]
+        xmlform.write_fields(out, shape, error.fields, {"Headers", *bindings.bound})
         if self._s3:
             out.append(f"<RequestId>{request_id}</RequestId><HostId>{_host_id(request_id)}</HostId>")
             body = f"{xmlform.DECLARATION}<Error>{''.join(out)}</Error>"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Container, Mapping
 from typing import Any
 from xml.etree import ElementTree
 
@@ -39,11 +39,11 @@ class _Builder(ElementTree.TreeBuilder):
     def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
         raise MalformedXML(MALFORMED)
 
-    def start(self, tag: str, attrs: dict[str, str], /) -> ElementTree.Element:  # type: ignore[override]
+    def start(self, tag: str, attrs: dict[str, str], /) -> ElementTree.Element:
         self._depth += 1
         if self._depth > _DEPTH_MAX:
             raise MalformedXML(MALFORMED)
-        return super().start(tag, attrs)  # type: ignore[arg-type]
+        return super().start(tag, attrs)
 
     def end(self, tag: str, /) -> ElementTree.Element:
         self._depth -= 1
@@ -134,12 +134,19 @@ class Reader:
             if member.trait("xmlAttribute"):
                 attributes[wire_name.rpartition(":")[2]] = name
             elif member.kind == "list" and member.flattened:
-                tag = member.element.location_name or wire_name
-                members[tag] = (name, self.compile(member.element), "list")
+                members[wire_name] = (name, self.compile(member.element), "list")
             elif member.kind == "map" and member.flattened:
                 members[wire_name] = (name, self.compile(member), "map")
             else:
                 members[wire_name] = (name, self.compile(member), "")
+        for name, member in shape.members.items():
+            # The other names that clients give: elements of a flattened list by the element's own name, a structure
+            # by its member's name where its definition has one.
+            if name not in skip and member.kind == "list" and member.flattened and member.element.location_name:
+                members.setdefault(member.element.location_name, (name, self.compile(member.element), "list"))
+            elif name not in skip and member.kind == "structure":
+                own = str(member.reference.get("locationName") or name)
+                members.setdefault(own, (name, self.compile(member), ""))
         return read
 
     def _map(self, shape: Shape) -> Read:
@@ -197,20 +204,23 @@ class Writer:
 
     def _element(self, shape: Shape) -> Write:
         content = self.content(shape)
-        namespace = _namespace(shape)
-        attributes = [
-            (member.location_name or name, name)
-            for name, member in shape.members.items()
-            if member.trait("xmlAttribute")
-        ]
+        start = namespace_of(shape)
+        attributes = attributes_of(shape)
+        if attributes is None:
 
-        def write(out: list[str], value: Any, tag: str) -> None:
-            marks = "".join(f' {key}="{escape(str(value[name]))}"' for key, name in attributes if name in value)
-            out.append(f"<{tag}{namespace}{marks}>")
+            def write(out: list[str], value: Any, tag: str) -> None:
+                out.append(f"<{tag}{start}>")
+                content(out, value)
+                out.append(f"</{tag}>")
+
+            return write
+
+        def write_attributes(out: list[str], value: Any, tag: str) -> None:
+            out.append(f"<{tag}{start}{attributes(value)}>")
             content(out, value)
             out.append(f"</{tag}>")
 
-        return write
+        return write_attributes
 
     def content(self, shape: Shape, skip: frozenset[str] = frozenset()) -> Callable[[list[str], Any], None]:
         """The function that writes a structure's members, without an element around them."""
@@ -234,7 +244,7 @@ class Writer:
     def _list(self, shape: Shape) -> Write:
         part = self.compile(shape.element)
         inner = shape.element.location_name
-        namespace = _namespace(shape)
+        namespace = namespace_of(shape)
 
         def write_flat(out: list[str], value: Any, tag: str) -> None:
             for item in value:
@@ -251,10 +261,10 @@ class Writer:
     def _map(self, shape: Shape) -> Write:
         key_tag, value_tag = shape.key.location_name or "key", shape.value.location_name or "value"
         part = self.compile(shape.value)
-        flat, namespace = shape.flattened, _namespace(shape)
+        flat, namespace = shape.flattened, namespace_of(shape)
         # A namespace of the key or the value belongs to its own element; scalars know none of their own.
-        key_open = f"{key_tag}{_namespace(shape.key)}"
-        value_open = f"{value_tag}{_namespace(shape.value)}" if shape.value.kind == "string" else value_tag
+        key_open = f"{key_tag}{namespace_of(shape.key)}"
+        value_open = f"{value_tag}{namespace_of(shape.value)}" if shape.value.kind == "string" else value_tag
 
         def write(out: list[str], value: Any, tag: str) -> None:
             entry = tag if flat else "entry"
@@ -273,7 +283,30 @@ class Writer:
         return write
 
 
-def _namespace(shape: Shape) -> str:
+def attributes_of(shape: Shape) -> Callable[[Mapping[str, Any]], str] | None:
+    """The function that writes those members of a structure that are attributes of its element; None: it has none."""
+    found = [(m.location_name or name, name) for name, m in shape.members.items() if m.trait("xmlAttribute")]
+    if not found:
+        return None
+    return lambda value: "".join(f' {key}="{escape(str(value[name]))}"' for key, name in found if name in value)
+
+
+def write_fields(out: list[str], shape: Shape | None, fields: Mapping[str, Any], skip: Container[str] = ()) -> None:
+    """Append an error's further fields: modelled ones as the model has them, others as text."""
+    members = shape.members if shape is not None else {}
+    writer = Writer()
+    for name, value in fields.items():
+        if name in skip or name.lower() == "message" or value is None:
+            continue
+        member = members.get(name)
+        if member is not None:
+            writer.compile(member)(out, value, member.location_name or name)
+        else:
+            out.append(f"<{name}>{escape(str(value))}</{name}>")
+
+
+def namespace_of(shape: Shape) -> str:
+    """The xmlns attribute of a shape's element, with a space before it; empty without one."""
     found = shape.trait("xmlNamespace")
     if not found:
         return ""
