@@ -190,9 +190,19 @@ def test_missing_fields_are_named(change: Callable[[dict[str, str]], Any], name:
     )
 
 
-def test_the_old_signature_is_refused() -> None:
-    fields = {"key": "a", "AWSAccessKeyId": "x", "policy": "e30=", "signature": "y"}
-    assert refuse(request(encode(fields))).message.endswith("Please use AWS4-HMAC-SHA256.")
+def test_the_old_signature_of_a_policy() -> None:
+    request_ = AWSRequest()
+    request_.context["s3-presign-post-fields"] = {"key": "raw/a"}
+    request_.context["s3-presign-post-policy"] = {
+        "expiration": "2026-03-01T12:10:00Z",
+        "conditions": [{"bucket": "photos"}, ["starts-with", "$key", "raw/"]],
+    }
+    botocore.auth.HmacV1PostAuth(Credentials(ACCESS_KEY, SECRET)).add_auth(request_)
+    fields: dict[str, str] = request_.context["s3-presign-post-fields"]
+    assert accept(request(encode(fields)))[1].kind == "post"
+    assert refuse(request(encode({**fields, "signature": "x"}))).code == "SignatureDoesNotMatch"
+    del fields["AWSAccessKeyId"]
+    assert refuse(request(encode(fields))).fields["ArgumentName"] == "AWSAccessKeyId"
 
 
 def test_forms_that_are_none() -> None:

@@ -15,7 +15,7 @@ from lambent.contracts.http import Body, BytesBody
 
 from . import claim as claims
 from . import errors, refusals
-from .claim import ALGORITHM, Claim, Endpoint
+from .claim import ALGORITHM, Claim, Endpoint, Scope
 from .form import FileBody, Form
 from .verify import Authenticated, Find, Verifier
 
@@ -52,9 +52,12 @@ async def authenticate_form(verifier: Verifier, form: Form, bucket: str, find: F
         raise refusals.unknown_key(claim, _S3)
     refusals.check_credential(claim, credential, _S3, now_ns)
     scope, policy = claim.scope, fields["policy"]
-    key = verifier.signing_key(credential.secret, scope.date, scope.region, scope.service)
-    made = hmac.digest(key, policy.encode(), "sha256").hex()
-    if not hmac.compare_digest(made.encode(), claim.signature.encode()):
+    if scope.date:
+        key = verifier.signing_key(credential.secret, scope.date, scope.region, scope.service)
+        made = hmac.digest(key, policy.encode(), "sha256").hex().encode()
+    else:
+        made = base64.b64encode(hmac.digest(credential.secret.encode(), policy.encode(), "sha1"))
+    if not hmac.compare_digest(made, claim.signature.encode()):
         raise errors.SignatureDoesNotMatch(
             "The request signature we calculated does not match the signature you provided. Check your key and "
             "signing method.",
@@ -76,10 +79,14 @@ def _missing(name: str) -> errors.InvalidArgument:
 
 
 def _claim(fields: Mapping[str, str]) -> Claim:
+    token = fields.get("x-amz-security-token", "")
     if "x-amz-signature" not in fields:
-        if "awsaccesskeyid" not in fields:
-            raise _missing("AWSAccessKeyId")
-        raise errors.InvalidRequest(claims.UNSUPPORTED)
+        # The old signature (version 2), which boto3 still makes by default: a scope without a date stands for it.
+        for name, shown in (("awsaccesskeyid", "AWSAccessKeyId"), ("policy", "policy")):
+            if name not in fields:
+                raise _missing(shown)
+        old = Scope(fields["awsaccesskeyid"], "", "", "s3", "", (), "")
+        return Claim(old, fields["signature"], "", 0, token, False)
     for name, shown in (
         ("policy", "policy"),
         ("x-amz-algorithm", "X-Amz-Algorithm"),
@@ -102,7 +109,6 @@ def _claim(fields: Mapping[str, str]) -> Claim:
             ArgumentName="X-Amz-Date",
             ArgumentValue=fields["x-amz-date"],
         )
-    token = fields.get("x-amz-security-token", "")
     return Claim(scope, fields["x-amz-signature"], fields["x-amz-date"], time_ns, token, False)
 
 

@@ -12,7 +12,7 @@ from .canonical import encode
 from .claim import SKEW_NS, Claim, Endpoint, Scope, date_mismatch, format_time
 from .errors import Fault, refusal
 
-_S3_MISMATCH = (
+S3_MISMATCH = (
     "The request signature we calculated does not match the signature you provided. Check your key and signing method."
 )
 MISMATCH = (
@@ -36,7 +36,7 @@ def check_time(claim: Claim, endpoint: Endpoint, now_ns: int) -> None:
         raise errors.RequestTimeTooSkewed(
             "The difference between the request time and the current time is too large.",
             RequestTime=claim.time,
-            ServerTime=_iso(now_ns),
+            ServerTime=iso(now_ns),
             MaxAllowedSkewMilliseconds="900000",
         )
     raise refusal(endpoint.protocol, Fault.SIGNATURE, _skew_message(claim, now_ns))
@@ -56,17 +56,18 @@ def _presigned_time(claim: Claim, endpoint: Endpoint, now_ns: int, end_ns: int) 
     if endpoint.s3 and late:
         return errors.AccessDenied(
             "Request has expired",
-            **{"X-Amz-Expires": str(claim.expires_s), "Expires": _iso(end_ns), "ServerTime": _iso(now_ns)},
+            **{"X-Amz-Expires": str(claim.expires_s), "Expires": iso(end_ns), "ServerTime": iso(now_ns)},
         )
     if endpoint.s3:
-        return errors.AccessDenied("Request is not yet valid", ServerTime=_iso(now_ns))
+        return errors.AccessDenied("Request is not yet valid", ServerTime=iso(now_ns))
     if late:
         text = f"Signature expired: {format_time(end_ns)} is now earlier than {format_time(now_ns)}"
         return refusal(endpoint.protocol, Fault.SIGNATURE, text)
     return refusal(endpoint.protocol, Fault.SIGNATURE, _skew_message(claim, now_ns))
 
 
-def _iso(time_ns: int) -> str:
+def iso(time_ns: int) -> str:
+    """`2024-01-31T23:59:59Z`."""
     text = format_time(time_ns)
     return f"{text[:4]}-{text[4:6]}-{text[6:11]}:{text[11:13]}:{text[13:]}"
 
@@ -114,7 +115,7 @@ def signature(claim: Claim, endpoint: Endpoint, canonical: str, to_sign: str) ->
     """The signature is not the one that the key makes."""
     if endpoint.s3:
         return errors.SignatureDoesNotMatch(
-            _S3_MISMATCH,
+            S3_MISMATCH,
             AWSAccessKeyId=claim.scope.access_key,
             StringToSign=to_sign,
             SignatureProvided=claim.signature[:1024],

@@ -17,7 +17,7 @@ from lambent.contracts.caller import ANONYMOUS, Caller, Credential
 from lambent.contracts.errors import ServiceError
 from lambent.contracts.http import Body, BodyTooLarge, BytesBody, Request
 
-from . import canonical, errors, refusals
+from . import canonical, errors, presign_v2, refusals
 from . import claim as claims
 from .chunked import Signing, decode
 from .claim import ALGORITHM, Claim, Endpoint, Scope
@@ -77,12 +77,19 @@ class Verifier:
         *,
         streaming: bool = False,
         body_limit: int = 16 << 20,
+        resource: str | None = None,
     ) -> Authenticated:
         """Verify `request`; raises `ServiceError` in AWS's words.
 
         `find` gives the credential of an access key, or None; it may be async. With `streaming` the answer's body
         is a stream that verifies itself; otherwise it is a `BytesBody` of at most `body_limit` bytes, verified.
+        `resource` is S3's `/bucket/key` (raw, `/bucket/` without a key) that the request was routed to; URLs of the
+        old signature (version 2) need it and are refused without.
         """
+        if resource is not None and "Signature=" in request.query and endpoint.s3:
+            old = presign_v2.read(request.query)
+            if old is not None and "authorization" not in request.headers:
+                return await self._old_url(request, old, find, now_ns, resource)
         claim = self.claim(request, endpoint)
         credential = None
         if claim is not None:
@@ -105,6 +112,16 @@ class Verifier:
         scope = claim.scope
         kind = "query" if claim.presigned else "header"
         return Authenticated(credential.caller, body, scope.region, scope.service, True, kind, claim.time_ns)
+
+    async def _old_url(
+        self, request: Request, old: presign_v2.OldClaim, find: Find, now_ns: int, resource: str
+    ) -> Authenticated:
+        found = find(old.access_key)
+        credential = found if found is None or isinstance(found, Credential) else await found
+        claim = presign_v2.check(request, old, credential, resource, now_ns)
+        assert credential is not None
+        body = self.receive(request, Endpoint("s3", "rest-xml"), claim, None)
+        return Authenticated(credential.caller, body, "", "s3", True, "query")
 
     def claim(self, request: Request, endpoint: Endpoint) -> Claim | None:
         """What the request claims about itself; None when it is unsigned."""
