@@ -35,6 +35,12 @@ class ValidationError(ServiceError):
     status = 400
 
 
+class InvalidParameterException(ServiceError):
+    """Parameters that break the model's constraints (older operations of CloudWatch Logs)."""
+
+    status = 400
+
+
 class InvalidAction(ServiceError):
     """The query protocol asks for an operation that the service does not have."""
 

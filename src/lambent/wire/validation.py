@@ -2,39 +2,54 @@
 
 A validator is called with (value, path, errors) and appends to errors; where a shape has nothing to check there is no
 validator. Paths are written as AWS writes them: member names begin with a lower-case letter, list positions count
-from 1: `messageAttributeNames.1.member`.
+from 1, `tags.1.member.key`. A list or map of scalars is shown whole, with every constraint of what it holds.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from lambent.contracts.errors import ServiceError
 from lambent.model import Shape
 
-from .errors import ValidationError, ValidationException
+from .errors import InvalidParameterException, ValidationError, ValidationException
+from .patterns import compile_pattern
 
 Validator = Callable[[Any, str, list[str]], None]
-_MEASURED = {"string": "length", "blob": "length", "list": "length", "map": "length"}
+_MEASURED = ("string", "blob", "list", "map")
 _NUMBERS = ("integer", "long", "short", "byte", "float", "double")
+_SCALARS = ("string", "blob", *_NUMBERS)
 _WITHOUT = frozenset({"s3", "s3control"})
 """Services that check everything by themselves, and word it their own way."""
-_WITHOUT_PATTERNS = frozenset({"iam", "sts"})
-"""Services whose patterns are checked by the service, with other codes."""
+_WITHOUT_PATTERNS = frozenset({"iam"})
+"""Services whose patterns are checked by the service, with words of its own."""
+_SECRETIVE = frozenset({"iam"})
+"""Services that show neither the value nor the set that it should be of."""
+_PREFIXED = frozenset({"apigateway"})
+"""Services that name the structure that the body holds: `createRestApiInput.name`."""
+_OLD_ERRORS = frozenset({"cloudwatch"})
+"""Services that kept the query protocol's code when they learned newer protocols."""
+_WORDINGS: Mapping[tuple[str, str], str] = MappingProxyType(
+    {
+        ("lambda", "CompatibleRuntimes"): "Member must satisfy enum value set: [{}]",
+        ("lambda", "CompatibleArchitectures"): (
+            "Member must satisfy constraint: [Member must satisfy enum value set: [{}], Member must not be null]"
+        ),
+    }
+)
+"""Lists whose complaint AWS words unlike all others; `{}` is the enumeration."""
 
 
 def compile_validator(service: str, shape: Shape | None) -> Callable[[dict[str, Any]], None] | None:
     """A function that raises the service's validation error unless `params` keep the constraints; None: no checks."""
     if shape is None or service in _WITHOUT:
         return None
-    check = _Compiler(service not in _WITHOUT_PATTERNS).structure(shape)
+    check = _Compiler(service).parameters(shape)
     if check is None:
         return None
-    found_in: type[ServiceError] = ValidationException
-    if shape._service.metadata["protocol"] in ("query", "ec2"):
-        found_in = ValidationError
+    found_in = _error_class(service, shape)
 
     def validate(params: dict[str, Any]) -> None:
         errors: list[str] = []
@@ -46,24 +61,40 @@ def compile_validator(service: str, shape: Shape | None) -> Callable[[dict[str, 
     return validate
 
 
+def _error_class(service: str, shape: Shape) -> type[ServiceError]:
+    model = shape._service
+    if service in _OLD_ERRORS or model.metadata["protocol"] in ("query", "ec2"):
+        return ValidationError
+    declared = {
+        reference["shape"]
+        for operation in model.operations.values()
+        if operation.data.get("input", {}).get("shape") == shape.name
+        for reference in operation.data.get("errors", ())
+    }
+    # CloudWatch Logs: operations from before the common name answer with the code that they declare.
+    if service == "logs" and "InvalidParameterException" in declared and "ValidationException" not in declared:
+        return InvalidParameterException
+    return ValidationException
+
+
 def bean(name: str) -> str:
     """A member's name as AWS's messages spell it."""
     return name[:1].lower() + name[1:]
 
 
-def say(value: Any, path: str, constraint: str) -> str:
-    """One complaint."""
-    shown = "null" if value is None else f"'{show(value)}'"
-    return f"Value {shown} at '{path}' failed to satisfy constraint: {constraint}"
-
-
-def show(value: Any) -> str:
-    """A value as AWS's Java services print it."""
+def show(value: Any, shape: Shape | None = None) -> str:
+    """A value as AWS's Java services print it; structures by name, with the members that they lack as null."""
+    if value is None:
+        return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, list):
-        return f"[{', '.join(show(item) for item in value)}]"
+    if isinstance(value, list | tuple):
+        element = shape.element if shape is not None and shape.kind == "list" else None
+        return f"[{', '.join(show(item, element) for item in value)}]"
     if isinstance(value, Mapping):
+        if shape is not None and shape.kind == "structure":
+            members = (f"{bean(name)}={show(value.get(name), member)}" for name, member in shape.members.items())
+            return f"{shape.name}({', '.join(members)})"
         return "{" + ", ".join(f"{key}={show(item)}" for key, item in value.items()) + "}"
     if isinstance(value, bytes | bytearray):
         return f"java.nio.HeapByteBuffer[pos=0 lim={len(value)} cap={len(value)}]"
@@ -73,122 +104,169 @@ def show(value: Any) -> str:
 class _Compiler:
     """Compiles shapes once each; recursive shapes find their own validator by name."""
 
-    def __init__(self, patterns: bool) -> None:
-        self._patterns = patterns
+    def __init__(self, service: str) -> None:
+        self._service = service
+        self._patterns = service not in _WITHOUT_PATTERNS
+        self._secretive = service in _SECRETIVE
         self._known: dict[str, Validator | None] = {}
         self._open: set[str] = set()
 
-    def compile(self, shape: Shape) -> Validator | None:
-        if shape.kind == "structure":
+    def parameters(self, shape: Shape) -> Validator | None:
+        """The validator of an operation's parameters."""
+        if self._service not in _PREFIXED:
             return self.structure(shape)
+        prefix = f"{bean(shape.name.removesuffix('Request'))}Input."
+        return self.structure(shape, lambda name, member: "" if member.trait("location") else prefix)
+
+    def compile(self, shape: Shape) -> Validator | None:
+        """The validator of one value; None where any will do."""
+        if shape.kind == "structure":
+            return None if shape.trait("document") else self.structure(shape)
         if shape.kind == "list":
             return self._list(shape)
         if shape.kind == "map":
             return self._map(shape)
-        if shape.kind in _NUMBERS:
-            return self._number(shape)
-        if shape.kind in ("string", "blob"):
-            return self._text(shape)
-        return None
+        rules = [] if shape.streaming else list(self._rules(shape))
+        return self._scalar(rules) if rules else None
 
-    def structure(self, shape: Shape) -> Validator | None:
+    def structure(self, shape: Shape, prefix: Callable[[str, Shape], str] | None = None) -> Validator | None:
+        """The validator of a structure; `prefix` gives what stands before a member's name."""
         if shape.name in self._known:
             return self._known[shape.name]
         if shape.name in self._open:
-            # Recursive: looked up when it runs, for it is not finished yet.
             return self._later(shape.name)
         self._open.add(shape.name)
-        members = [(n, bean(n), check) for n, m in shape.members.items() if (check := self.compile(m)) is not None]
-        required = tuple((name, bean(name)) for name in shape.required if not _filled(shape, name))
+
+        def spelled(name: str) -> str:
+            return (prefix(name, shape.members[name]) if prefix is not None else "") + bean(name)
+
+        checks = [(n, spelled(n), check) for n, m in shape.members.items() if (check := self.compile(m)) is not None]
+        required = tuple((name, spelled(name)) for name in shape.required if not _filled(shape, name))
         self._open.discard(shape.name)
-        self._known[shape.name] = _structure(members, required) if members or required else None
+        self._known[shape.name] = self._structure(checks, required) if checks or required else None
         return self._known[shape.name]
 
     def _later(self, name: str) -> Validator:
+        """The validator of a shape that contains itself: looked up when it runs, for it is not finished yet."""
+
         def validate(value: Any, path: str, errors: list[str]) -> None:
-            found = self._known[name]
-            if found is not None:
-                found(value, path, errors)
+            check = self._known[name]
+            if check is not None:
+                check(value, path, errors)
+
+        return validate
+
+    def _structure(self, checks: list[tuple[str, str, Validator]], required: tuple[tuple[str, str], ...]) -> Validator:
+        def validate(value: Any, path: str, errors: list[str]) -> None:
+            prefix = f"{path}." if path else ""
+            for name, spelled in required:
+                if value.get(name) is None:
+                    errors.append(self._say("null", prefix + spelled, "Member must not be null"))
+            for name, spelled, check in checks:
+                item = value.get(name)
+                if item is not None:
+                    check(item, prefix + spelled, errors)
+
+        return validate
+
+    def _scalar(self, rules: list[tuple[Callable[[Any], bool], str]]) -> Validator:
+        def validate(value: Any, path: str, errors: list[str]) -> None:
+            for broken, words in rules:
+                if broken(value):
+                    errors.append(self._say(f"'{show(value)}'", path, words))
 
         return validate
 
     def _list(self, shape: Shape) -> Validator | None:
-        size = _size(shape)
+        size = list(_sizes(shape))
         element = shape.element
-        if element.kind == "string" and element.enum:
-            return _enum_list(size, element.enum)
-        check = self.compile(element)
-        if check is None:
-            return size
+        check: Validator | None
+        inner: list[tuple[Callable[[Any], bool], str]] = []
+        words = ""
+        if element.kind in _SCALARS:
+            check, inner = None, list(self._rules(element))
+            words = f"Member must satisfy constraint: [{', '.join(self._described(element))}]"
+            own = _WORDINGS.get((self._service, shape.name))
+            words = words if own is None else own.format(", ".join(element.enum))
+        else:
+            check = self.compile(element)
+        if not size and check is None and not inner:
+            return None
 
         def validate(value: Any, path: str, errors: list[str]) -> None:
-            if size is not None:
-                size(value, path, errors)
-            for number, item in enumerate(value, 1):
-                check(item, f"{path}.{number}.member", errors)
+            for broken, complaint in size:
+                if broken(value):
+                    errors.append(self._say(f"'{show(value, shape)}'", path, complaint))
+            if inner and any(broken(item) for item in value if item is not None for broken, _ in inner):
+                errors.append(self._say(f"'{show(value, shape)}'", path, words))
+            if check is not None:
+                for number, item in enumerate(value, 1):
+                    if item is not None:
+                        check(item, f"{path}.{number}.member", errors)
 
         return validate
 
     def _map(self, shape: Shape) -> Validator | None:
-        size, check, check_key = _size(shape), self.compile(shape.value), self.compile(shape.key)
-        if check is None and check_key is None:
-            return size
+        size, keys = list(_sizes(shape)), list(self._rules(shape.key))
+        value_shape = shape.value
+        scalar = value_shape.kind in _SCALARS
+        values = list(self._rules(value_shape)) if scalar else []
+        check = None if scalar else self.compile(value_shape)
+        if not size and not keys and not values and check is None:
+            return None
+        key_words = f"Map keys must satisfy constraint: [{', '.join(self._described(shape.key))}]"
+        value_words = f"Map value must satisfy constraint: [{', '.join(self._described(value_shape))}]"
 
         def validate(value: Any, path: str, errors: list[str]) -> None:
-            if size is not None:
-                size(value, path, errors)
-            for key, item in value.items():
-                if check_key is not None:
-                    check_key(key, f"{path}.{key}.key", errors)
-                if check is not None:
-                    check(item, f"{path}.{key}.member", errors)
+            for broken, complaint in size:
+                if broken(value):
+                    errors.append(self._say(f"'{show(value)}'", path, complaint))
+            if keys and any(broken(key) for key in value for broken, _ in keys):
+                errors.append(self._say(f"'{show(value)}'", path, key_words))
+            if values and any(broken(item) for item in value.values() if item is not None for broken, _ in values):
+                errors.append(self._say(f"'{show(value)}'", path, value_words))
+            if check is not None:
+                for key, item in value.items():
+                    if item is not None:
+                        check(item, f"{path}.{key}.member", errors)
 
         return validate
 
-    @staticmethod
-    def _number(shape: Shape) -> Validator | None:
+    def _rules(self, shape: Shape) -> Iterator[tuple[Callable[[Any], bool], str]]:
+        """What a scalar must keep, in the order in which AWS complains: (is it broken, the words)."""
+        if shape.enum:
+            allowed = frozenset(shape.enum)
+            listed = "" if self._secretive else f": [{', '.join(shape.enum)}]"
+            yield lambda value: value not in allowed, f"Member must satisfy enum value set{listed}"
+            return
+        fits = compile_pattern(shape.trait("pattern")) if self._patterns and shape.kind == "string" else None
+        if fits is not None:
+            yield lambda value: not fits(value), f"Member must satisfy regular expression pattern: {_written(shape)}"
+        yield from _sizes(shape)
+        yield from _ranges(shape)
+
+    def _described(self, shape: Shape) -> list[str]:
+        """Every constraint of a scalar, also those that nothing can break, as AWS lists them inside brackets."""
+        if shape.enum:
+            return [words for _, words in self._rules(shape)]
         least, most = shape.trait("min"), shape.trait("max")
-        if least is None and most is None:
-            return None
+        noun = "value" if shape.kind in _NUMBERS else "length"
+        found = []
+        if most is not None:
+            found.append(f"Member must have {noun} less than or equal to {most}")
+        if least is not None:
+            found.append(f"Member must have {noun} greater than or equal to {least}")
+        if self._patterns and shape.trait("pattern"):
+            found.append(f"Member must satisfy regular expression pattern: {_written(shape)}")
+        return found
 
-        def validate(value: Any, path: str, errors: list[str]) -> None:
-            if most is not None and value > most:
-                errors.append(say(value, path, f"Member must have value less than or equal to {most}"))
-            if least is not None and value < least:
-                errors.append(say(value, path, f"Member must have value greater than or equal to {least}"))
-
-        return validate
-
-    def _text(self, shape: Shape) -> Validator | None:
-        size = None if shape.streaming else _size(shape)
-        pattern = compile_pattern(shape.trait("pattern")) if self._patterns else None
-        enum = shape.enum
-        if size is None and pattern is None and not enum:
-            return None
-        allowed = frozenset(enum)
-        wanted = f"Member must satisfy enum value set: [{', '.join(enum)}]"
-        written = str(shape.trait("pattern"))
-
-        def validate(value: Any, path: str, errors: list[str]) -> None:
-            if size is not None:
-                size(value, path, errors)
-            if allowed and value not in allowed:
-                errors.append(say(value, path, wanted))
-            elif pattern is not None and pattern(value) is None:
-                errors.append(say(value, path, f"Member must satisfy regular expression pattern: {written}"))
-
-        return validate
+    def _say(self, shown: str, path: str, constraint: str) -> str:
+        value = "" if self._secretive and shown != "null" else f" {shown}"
+        return f"Value{value} at '{path}' failed to satisfy constraint: {constraint}"
 
 
-def compile_pattern(pattern: str | None) -> Callable[[str], re.Match[str] | None] | None:
-    """The full-match function of a model's regular expression; None where Python has no equal of it."""
-    if not pattern or pattern in (".*", "[\\s\\S]*"):
-        return None
-    translated = pattern.replace("\\p{L}", "\\w").replace("\\p{N}", "\\d").replace("\\p{Z}", "\\s")
-    try:
-        return re.compile(translated).fullmatch
-    except (re.error, OverflowError):
-        return None
+def _written(shape: Shape) -> str:
+    return str(shape.trait("pattern"))
 
 
 def _filled(shape: Shape, name: str) -> bool:
@@ -197,43 +275,23 @@ def _filled(shape: Shape, name: str) -> bool:
     return member is None or bool(member.trait("idempotencyToken")) or member.streaming
 
 
-def _structure(members: list[tuple[str, str, Validator]], required: tuple[tuple[str, str], ...]) -> Validator:
-    def validate(value: Any, path: str, errors: list[str]) -> None:
-        prefix = f"{path}." if path else ""
-        for name, spelled in required:
-            if value.get(name) is None:
-                errors.append(say(None, prefix + spelled, "Member must not be null"))
-        for name, spelled, check in members:
-            item = value.get(name)
-            if item is not None:
-                check(item, prefix + spelled, errors)
-
-    return validate
-
-
-def _size(shape: Shape) -> Validator | None:
+def _sizes(shape: Shape) -> Iterator[tuple[Callable[[Any], bool], str]]:
+    """The bounds of a length."""
+    if shape.kind not in _MEASURED:
+        return
     least, most = shape.trait("min"), shape.trait("max")
-    if shape.kind not in _MEASURED or (not least and most is None):
-        return None
-
-    def validate(value: Any, path: str, errors: list[str]) -> None:
-        length = len(value)
-        if most is not None and length > most:
-            errors.append(say(value, path, f"Member must have length less than or equal to {most}"))
-        if least and length < least:
-            errors.append(say(value, path, f"Member must have length greater than or equal to {least}"))
-
-    return validate
+    if most is not None:
+        yield lambda value: len(value) > most, f"Member must have length less than or equal to {most}"
+    if least:
+        yield lambda value: len(value) < least, f"Member must have length greater than or equal to {least}"
 
 
-def _enum_list(size: Validator | None, enum: tuple[str, ...]) -> Validator:
-    allowed = frozenset(enum)
-    wanted = f"Member must satisfy constraint: [Member must satisfy enum value set: [{', '.join(enum)}]]"
-
-    def validate(value: Any, path: str, errors: list[str]) -> None:
-        if size is not None:
-            size(value, path, errors)
-        if any(item not in allowed for item in value):
-            errors.append(say(value, path, wanted))
-
-    return validate
+def _ranges(shape: Shape) -> Iterator[tuple[Callable[[Any], bool], str]]:
+    """The bounds of a number."""
+    if shape.kind not in _NUMBERS:
+        return
+    least, most = shape.trait("min"), shape.trait("max")
+    if most is not None:
+        yield lambda value: value > most, f"Member must have value less than or equal to {most}"
+    if least is not None:
+        yield lambda value: value < least, f"Member must have value greater than or equal to {least}"
