@@ -1,0 +1,26 @@
+"""One node for the tests that do not harm it."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+
+import pytest
+
+from .node import Node
+
+
+@pytest.fixture(scope="session")
+def node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    """A running node, shared by the session."""
+    started = Node(tmp_path_factory.mktemp("cloud")).start()
+    yield started
+    assert started.stop() == 0, "the node did not stop cleanly"
+
+
+@pytest.fixture(autouse=True)
+def _tools_of_others() -> Iterator[None]:
+    # botocore leaves sockets to the garbage collector; that is not ours to fail for.
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        yield
