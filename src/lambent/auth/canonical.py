@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from urllib.parse import quote, unquote_to_bytes
 
 _SAFE_PATH = re.compile(r"[A-Za-z0-9\-._~/]*").fullmatch
-_SAFE_QUERY = re.compile(r"[A-Za-z0-9\-._~=&]*").fullmatch
+_ESCAPED_QUERY = re.compile(r"(?:[A-Za-z0-9\-._~=&]|%[0-9A-F]{2})*").fullmatch
 _FOLD = re.compile(r"[ \t\r\n]+")
 
 
@@ -43,12 +43,15 @@ def _without_dots(path: str) -> str:
     return "/" + "/".join(kept) + tail
 
 
-def query(text: str, without: str = "") -> str:
-    """The canonical query: escapes redone, sorted by name and value; `without` names a parameter to leave out."""
+def query(text: str, without: str = "", *, redo: bool = False) -> str:
+    """The canonical query: escapes redone, sorted by name and value; `without` names a parameter to leave out.
+
+    A text that looks escaped already is only sorted, which is all that SDKs leave to do; `redo` makes sure.
+    """
     if not text:
         return ""
     pairs = [part.partition("=") for part in text.split("&") if part]
-    if not _SAFE_QUERY(text):
+    if redo or not _ESCAPED_QUERY(text):
         pairs = [(_escape(name), "=", _escape(value)) for name, _, value in pairs]
     return "&".join([f"{name}={value}" for name, _, value in sorted(pairs) if name != without])
 

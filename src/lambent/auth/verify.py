@@ -89,26 +89,28 @@ class Verifier:
         if resource is not None and "Signature=" in request.query and endpoint.s3:
             old = presign_v2.read(request.query)
             if old is not None and "authorization" not in request.headers:
-                return await self._old_url(request, old, find, now_ns, resource)
+                done = await self._old_url(request, old, find, now_ns, resource)
+                return (
+                    done if streaming else done._replace(body=BytesBody(await _read(done.body, body_limit, endpoint)))
+                )
         claim = self.claim(request, endpoint)
         credential = None
         if claim is not None:
             found = find(claim.scope.access_key)
             credential = found if found is None or isinstance(found, Credential) else await found
+            if credential is None:
+                raise refusals.unknown_key(claim, endpoint)
         declared = request.headers.get("x-amz-content-sha256", "")
-        if not streaming and declared not in STREAMING:
-            data = await _read(request.body, body_limit, endpoint)
-            request.body = BytesBody(data)
-        elif not declared and not endpoint.s3 and claim is not None:
+        if claim is not None and not endpoint.s3 and declared not in STREAMING and not (streaming and declared):
+            # The body's digest is part of what was signed, and no header tells it.
             request.body = BytesBody(await _read(request.body, body_limit, endpoint))
-        if claim is None:
-            return Authenticated(ANONYMOUS, self.receive(request, endpoint, None, None))
-        if credential is None:
-            raise refusals.unknown_key(claim, endpoint)
-        self.check(request, endpoint, claim, credential, now_ns)
+        if claim is not None and credential is not None:
+            self.check(request, endpoint, claim, credential, now_ns)
         body = self.receive(request, endpoint, claim, credential)
-        if not streaming and not isinstance(body, BytesBody):
+        if not streaming and not (isinstance(body, BytesBody) and len(body.data) <= body_limit):
             body = BytesBody(await _read(body, body_limit, endpoint))
+        if claim is None or credential is None:
+            return Authenticated(ANONYMOUS, body)
         scope = claim.scope
         kind = "query" if claim.presigned else "header"
         return Authenticated(credential.caller, body, scope.region, scope.service, True, kind, claim.time_ns)
@@ -160,8 +162,11 @@ class Verifier:
         fields: dict[str, str] = {}
         for part in request.query.split("&"):
             name, _, value = part.partition("=")
-            decoded = unquote_to_bytes(name).decode("latin-1")
-            fields[decoded] = unquote_to_bytes(value.replace("+", " ")).decode("utf-8", "replace")
+            if "%" in name:
+                name = unquote_to_bytes(name).decode("latin-1")
+            if "%" in value or "+" in value:
+                value = unquote_to_bytes(value.replace("+", " ")).decode("utf-8", "replace")
+            fields[name] = value
         old = "Signature" in fields and "AWSAccessKeyId" in fields
         if not old and "X-Amz-Algorithm" not in fields and "X-Amz-Signature" not in fields:
             return None
@@ -289,7 +294,7 @@ def _alternatives(request: Request, endpoint: Endpoint, claim: Claim, digest: st
     block = canonical.headers(request.headers, scope.names)
     without = "X-Amz-Signature" if claim.presigned else ""
     sent = canonical.raw_query(request.query, without)
-    redone = canonical.query(request.query, without)
+    redone = canonical.query(request.query, without, redo=True)
     plain = canonical.s3_path(request.path) if endpoint.s3 else canonical.path(request.path)
     digests = [digest]
     if claim.presigned:
