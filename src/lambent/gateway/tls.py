@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import os
+import socket
 import ssl
 from pathlib import Path
 from typing import Any
@@ -41,10 +42,18 @@ def context(certificate: str, key: str) -> ssl.SSLContext:
     return made
 
 
-def generated(data: Path, clock: Clock, names: tuple[str, ...] = ()) -> ssl.SSLContext:
-    """A server context with a certificate of our own authority, made in `data`/tls at first use. `names` are further
+def server_context(folder: Path, certificate: Path | None, key: Path | None, clock: Clock) -> ssl.SSLContext:
+    """The context of a node: for the certificate given, else for one of its own, kept in `folder`. Raises as `context`
+    does."""
+    if certificate is not None:
+        return context(str(certificate), str(key or ""))
+    host = socket.gethostname()
+    return generated(folder, clock, (host,) if host.isascii() else ())
+
+
+def generated(folder: Path, clock: Clock, names: tuple[str, ...] = ()) -> ssl.SSLContext:
+    """A server context with a certificate of our own authority, made in `folder` at first use. `names` are further
     host names or addresses that it must be good for."""
-    folder = data / "tls"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     now = datetime.datetime.fromtimestamp(clock.now_ns() / 1e9, datetime.UTC)
     wanted = (*NAMES, "127.0.0.1", "::1", *(name for name in names if name))
@@ -52,9 +61,9 @@ def generated(data: Path, clock: Clock, names: tuple[str, ...] = ()) -> ssl.SSLC
     return context(str(folder / LEAF), "")
 
 
-def authority(data: Path) -> Path:
+def authority(folder: Path) -> Path:
     """Where the generated authority's certificate is, for clients to trust."""
-    return data / "tls" / AUTHORITY
+    return folder / AUTHORITY
 
 
 class _Maker:

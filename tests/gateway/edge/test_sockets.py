@@ -201,22 +201,37 @@ def test_a_client_that_says_nothing_is_given_up_before_its_protocol_is_known(tmp
 
 def test_generated_certificates_are_kept_and_renewed(tmp_path: Path) -> None:
     clock = ManualClock()
-    tls.generated(tmp_path, clock)
     folder = tmp_path / "tls"
+    tls.generated(folder, clock)
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     for name in ("authority.key", tls.LEAF):
         assert stat.S_IMODE((folder / name).stat().st_mode) == 0o600
     authority, leaf = (folder / tls.AUTHORITY).read_bytes(), (folder / tls.LEAF).read_bytes()
     clock.advance(300 * DAY_NS)
-    tls.generated(tmp_path, clock)
+    tls.generated(folder, clock)
     assert (folder / tls.LEAF).read_bytes() == leaf
-    tls.generated(tmp_path, clock, ("cloud.example", "10.0.0.1"))
+    tls.generated(folder, clock, ("cloud.example", "10.0.0.1"))
     named = (folder / tls.LEAF).read_bytes()
     assert named != leaf
     clock.advance(390 * DAY_NS)
-    tls.generated(tmp_path, clock, ("cloud.example",))
+    tls.generated(folder, clock, ("cloud.example",))
     assert (folder / tls.LEAF).read_bytes() != named
     assert (folder / tls.AUTHORITY).read_bytes() == authority
+
+
+def test_a_given_certificate_is_used_and_a_wrong_one_refused(tmp_path: Path) -> None:
+    clock = SystemClock()
+    tls.generated(tmp_path, clock)
+    leaf = tmp_path / tls.LEAF
+    assert tls.server_context(tmp_path / "other", leaf, leaf, clock).cert_store_stats() is not None
+    assert not (tmp_path / "other").exists()
+    (tmp_path / "bad.pem").write_text("no certificate")
+    with pytest.raises(ssl.SSLError):
+        tls.server_context(tmp_path, tmp_path / "bad.pem", None, clock)
+    with pytest.raises(FileNotFoundError):
+        tls.server_context(tmp_path, tmp_path / "none.pem", None, clock)
+    tls.server_context(tmp_path / "own", None, None, clock)
+    assert (tmp_path / "own" / tls.AUTHORITY).exists()
 
 
 def test_shutdown_ends_what_does_not_finish() -> None:
