@@ -124,6 +124,35 @@ def test_refusals(operation: str, params: dict[str, Any], code: str, message: st
     run(scenario)
 
 
+def test_a_role_that_cannot_be_assumed_is_refused() -> None:
+    async def scenario(c: Cloud) -> None:
+        role = f"arn:aws:iam::{ACCOUNT}:role/none"
+        with pytest.raises(ServiceError, match=r"Role .*role/none is invalid or cannot be assumed"):
+            await c.cfn("CreateStack", StackName="s", TemplateBody=GROUP, RoleARN=role)
+
+    run(scenario)
+
+
+def test_a_stack_is_made_as_its_role() -> None:
+    trust = (
+        '{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"sts:AssumeRole",'
+        '"Principal":{"Service":"cloudformation.amazonaws.com"}}}'
+    )
+
+    async def scenario(c: Cloud) -> None:
+        made = (await c.call("iam", "CreateRole", RoleName="r", AssumeRolePolicyDocument=trust))["Role"]
+        await c.cfn("CreateStack", StackName="s", TemplateBody=GROUP, RoleARN=made["Arn"])
+        assert (await c.stack())["StackStatus"] == "ROLLBACK_COMPLETE"
+        (failure,) = await c.failures()
+        assert "assumed-role/r/AWSCloudFormation is not authorized to perform: logs:CreateLogGroup" in failure
+        await c.call("iam", "DeleteRole", RoleName="r")
+        await c.cfn("DeleteStack", StackName="s")
+        assert (await c.stack())["StackStatus"] == "DELETE_FAILED"
+        assert (await c.stack())["StackStatusReason"] == f"Role {made['Arn']} is invalid or cannot be assumed"
+
+    run(scenario)
+
+
 @pytest.mark.parametrize(
     ("params", "name"),
     [

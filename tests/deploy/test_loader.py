@@ -81,6 +81,7 @@ PLAIN = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text("abcXYZ", min_size=1), PLAIN, min_size=1))
 def test_json_and_yaml_of_one_value_load_alike(value: dict[str, Any]) -> None:
     assert load(json.dumps(value)) == value

@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from lambent.contracts.deploy import Prepared, Proposal
 from lambent.contracts.errors import NotBuilt, ServiceError
@@ -156,6 +158,7 @@ Outputs:
 """
 
 
+@pytest.mark.slow
 def test_a_serverless_template_is_expanded() -> None:
     found = prepared(SERVERLESS)
     assert not found.failure
@@ -168,6 +171,7 @@ def test_a_serverless_template_is_expanded() -> None:
     assert found.capabilities == ("CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND")
 
 
+@pytest.mark.slow
 def test_a_serverless_template_that_cannot_be_expanded_says_why() -> None:
     found = prepared(SERVERLESS.replace("Handler: index.handler, ", ""))
     assert found.failure.startswith(
@@ -220,3 +224,70 @@ def test_property_problems_name_the_property(given: dict[str, Any], problem: str
 def test_what_forces_a_replacement_comes_from_the_schema() -> None:
     assert schema.replaced_by("AWS::Lambda::Function", {"FunctionName": "a"}, {"FunctionName": "b"}) == ["FunctionName"]
     assert schema.replaced_by("AWS::Lambda::Function", {"Timeout": 1}, {"Timeout": 2}) == []
+
+
+FUNCTIONS = [
+    "Ref",
+    "Condition",
+    "Fn::GetAtt",
+    "Fn::Sub",
+    "Fn::Join",
+    "Fn::Select",
+    "Fn::Split",
+    "Fn::If",
+    "Fn::FindInMap",
+    "Fn::Base64",
+    "Fn::Cidr",
+    "Fn::GetAZs",
+    "Fn::ImportValue",
+    "Fn::And",
+    "Fn::Or",
+    "Fn::Not",
+    "Fn::Equals",
+    "Fn::Length",
+    "Fn::ToJsonString",
+    "Fn::ForEach::X",
+    "Fn::Transform",
+]
+LEAVES = st.sampled_from(
+    ["A", "P", "C", "M", "A.Arn", "${A}", "${P.x}", "AWS::Region", "AWS::NoValue", "", "-", 0, 1, -1, 1.5, True, None]
+)
+ANY = st.recursive(
+    LEAVES,
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(st.sampled_from(["A", "k", *FUNCTIONS]), inner, max_size=2)
+        | st.builds(lambda name, argument: {name: argument}, st.sampled_from(FUNCTIONS), inner)
+    ),
+    max_leaves=12,
+)
+DOCUMENTS = st.fixed_dictionaries(
+    {
+        "Resources": st.fixed_dictionaries(
+            {
+                "A": st.fixed_dictionaries(
+                    {"Type": st.just("AWS::SQS::Queue"), "Properties": st.fixed_dictionaries({"QueueName": ANY})}
+                )
+            }
+        )
+        | ANY
+    },
+    optional={
+        "Conditions": st.fixed_dictionaries({"C": ANY}),
+        "Mappings": st.just({"M": {"A": {"k": "v"}}}),
+        "Parameters": st.just({"P": {"Type": "String", "Default": "p"}}),
+        "Outputs": st.fixed_dictionaries({"O": st.fixed_dictionaries({"Value": ANY})}) | ANY,
+        "Transform": st.just("AWS::LanguageExtensions"),
+    },
+)
+
+
+@pytest.mark.slow
+@settings(max_examples=600)
+@given(DOCUMENTS)
+def test_any_template_is_prepared_or_refused(document: dict[str, Any]) -> None:
+    try:
+        found = prepared(json.dumps(document))
+    except ServiceError:
+        return
+    assert json.loads(found.processed)["Resources"]

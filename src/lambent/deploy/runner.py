@@ -27,6 +27,17 @@ from .template.intrinsics import UNKNOWN, Scope, evaluate
 from .template.model import Template, parse
 
 _RETAINED: Final = ("Retain", "RetainExceptOnCreate")
+_WITHOUT_ROLE: Final = {
+    ("create", "forward"): "CREATE_FAILED",
+    ("create", "rollback"): "ROLLBACK_FAILED",
+    ("create", "delete"): "DELETE_FAILED",
+    ("update", "forward"): "UPDATE_FAILED",
+    ("update", "cleanup"): "UPDATE_COMPLETE",
+    ("update", "rollback"): "UPDATE_ROLLBACK_FAILED",
+    ("update", "undone"): "UPDATE_ROLLBACK_COMPLETE",
+    ("delete", "forward"): "DELETE_FAILED",
+}
+"""Where an operation ends whose role can no longer be assumed: nothing can be done or undone."""
 _CANCELLED: Final = "Resource update cancelled"
 
 
@@ -62,13 +73,21 @@ class Runner:
                 return
             if caller is None:
                 caller = await self._caller()
+            if caller is None:
+                reason = f"Role {self.operation.role_arn} is invalid or cannot be assumed"
+                await self._turn(_WITHOUT_ROLE[self.operation.kind, self.operation.phase], reason, "done")
+                return
             self.steps = Steps(self.cloud, self.journal, self.handlers, self.stack, self.operation.id, caller)
             await phases[self.operation.kind, self.operation.phase]()
 
-    async def _caller(self) -> Caller:
+    async def _caller(self) -> Caller | None:
+        """In whose name resources are made; None when the role cannot be assumed (any longer)."""
         if not self.operation.role_arn:
             return self.operation.caller
-        session = await self.cloud.directory.role_session(self.operation.role_arn, "AWSCloudFormation", PRINCIPAL)
+        try:
+            session = await self.cloud.directory.role_session(self.operation.role_arn, "AWSCloudFormation", PRINCIPAL)
+        except ServiceError:
+            return None
         return session.caller
 
     async def _template(self, name: str) -> Template:

@@ -117,12 +117,20 @@ def parse(document: dict[str, Any]) -> Template:
     )
 
 
+_LIMITS = {"Resources": 500, "Parameters": 200, "Outputs": 200, "Mappings": 200}
+
+
 def _block(document: dict[str, Any], name: str) -> dict[str, Any]:
     block = document.get(name, {})
     if block is None:
         raise ValidationError(f"[/{name}] 'null' values are not allowed in templates")
     if not isinstance(block, dict):
         raise ValidationError(f"Template format error: {name} must be an object.")
+    limit = _LIMITS.get(name, len(block))
+    if len(block) > limit:
+        raise ValidationError(
+            f"Template format error: Number of {name.lower()}, {len(block)}, is greater than maximum allowed, {limit}"
+        )
     return block
 
 

@@ -23,6 +23,7 @@ from lambent.kit import Check, Context
 
 from .. import keys
 from ..errors import InsufficientCapabilitiesException, ValidationError
+from ..events import PRINCIPAL
 from ..model import DELETED, STACK_NAME, Operation, Stack, StoredTemplate
 
 _BODY_INLINE_MAX: Final = 51_200
@@ -180,8 +181,21 @@ def tags_of(req: dict[str, Any], previous: tuple[tuple[str, str], ...] = ()) -> 
     return tuple(pairs)
 
 
+async def check_role(ctx: Context, req: dict[str, Any], stack: Stack) -> None:
+    """Raise when the role that the request names, or the stack's, cannot be assumed by CloudFormation."""
+    role = req.get("RoleARN") or stack.role_arn
+    if not role:
+        return
+    try:
+        await ctx.cloud.directory.role_session(role, "AWSCloudFormation", PRINCIPAL)
+    except ServiceError:
+        raise ValidationError(f"Role {role} is invalid or cannot be assumed") from None
+
+
 async def prepare(ctx: Context, req: dict[str, Any], stack: Stack, body: str) -> tuple[Proposal, Prepared]:
-    """Check the request's template for `stack`, which need not be stored yet. Runs in a thread: SAM takes its time."""
+    """Check the request's role and template for `stack`, which need not be stored yet. SAM takes its time: it gets
+    a thread."""
+    await check_role(ctx, req, stack)
     proposal = Proposal(
         body=body,
         parameters=given_parameters(req, stack.parameters),
