@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 
+from .coverage import Coverage, coverage
 from .load import load, services
 from .shapes import OperationModel, ServiceModel, Shape
 
@@ -15,4 +16,4 @@ def service_model(name: str) -> ServiceModel:
     return ServiceModel(name, load(name))
 
 
-__all__ = ["OperationModel", "ServiceModel", "Shape", "service_model", "services"]
+__all__ = ["Coverage", "OperationModel", "ServiceModel", "Shape", "coverage", "service_model", "services"]

@@ -2,32 +2,85 @@
 
 botocore's code is never imported: its package is only looked up for its data. The newest API version of a service is
 taken, botocore's own "extras" and Lambent's overlays (same form) are merged into it, and the documentation is dropped.
+
+A kept model is a CRC-32 (4 bytes) and one msgpack map. Its name says what it was made from: the format, botocore's
+version, the overlay's CRC-32. Operations and shapes stay encoded until they are asked for.
 """
 
 from __future__ import annotations
 
-import gzip
 import importlib.util
 import os
-from importlib import metadata
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-FORMAT = 1
-"""Part of a cache file's name: raised when what is kept changes."""
+FORMAT = 2
+"""Part of a kept model's name: raised when what is kept changes."""
 
-_OVERLAYS = Path(__file__).parent / "overlays"
-_DROPPED = ("documentation", "documentationUrl", "examples", "endpointdiscovery", "contextParam", "deprecatedMessage")
+OVERLAYS = Path(__file__).parent / "overlays"
+_GZIP = 31
+"""zlib's name for a gzip stream; the gzip module would cost a millisecond at every start."""
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+_VERSION = re.compile(r"^__version__ = ['\"]([^'\"]+)['\"]", re.MULTILINE)
+_DROPPED = frozenset(
+    ("documentation", "documentationUrl", "examples", "endpointdiscovery", "contextParam", "deprecatedMessage")
+)
+
+
+class _Kept(msgspec.Struct):
+    metadata: dict[str, Any]
+    operations: dict[str, msgspec.Raw]
+    shapes: dict[str, msgspec.Raw]
+
+
+_decoder = msgspec.msgpack.Decoder(_Kept)
+
+
+class Lazy(Mapping[str, Any]):
+    """A mapping whose values are decoded when they are first asked for."""
+
+    __slots__ = ("_found", "_raw")
+
+    def __init__(self, raw: Mapping[str, msgspec.Raw]) -> None:
+        self._raw = raw
+        self._found: dict[str, Any] = {}
+
+    def __getitem__(self, name: str) -> Any:
+        found = self._found.get(name)
+        if found is None:
+            found = self._found[name] = msgspec.msgpack.decode(self._raw[name])
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._raw)
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._raw
+
+
+@cache
+def _package() -> tuple[Path, str]:
+    """botocore's folder and version; its metadata is not asked, for importlib.metadata takes 20 ms to load."""
+    spec = importlib.util.find_spec("botocore")
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError("botocore is not installed: its service models are Lambent's")
+    init = Path(spec.origin)
+    found = _VERSION.search(init.read_text())
+    return init.parent, found[1] if found is not None else "unknown"
 
 
 def data_folder() -> Path:
-    """Where botocore keeps its models; `LookupError` when it is not installed."""
-    spec = importlib.util.find_spec("botocore")
-    if spec is None or spec.origin is None:
-        raise LookupError("botocore is not installed: its service models are Lambent's")
-    return Path(spec.origin).parent / "data"
+    """Where botocore keeps its models; `ModuleNotFoundError` when it is not installed."""
+    return _package()[0] / "data"
 
 
 def cache_folder() -> Path:
@@ -39,64 +92,91 @@ def cache_folder() -> Path:
     return Path(home) / "lambent"
 
 
+def kept_path(name: str) -> Path:
+    """Where the compact model of a service is kept."""
+    overlay = OVERLAYS / f"{name}.json"
+    mark = zlib.crc32(overlay.read_bytes()) if overlay.is_file() else 0
+    return cache_folder() / f"models-{FORMAT}-{_package()[1]}" / f"{name}-{mark:08x}.msgpack"
+
+
 def services() -> list[str]:
     """The names of all services that AWS has a model of."""
     return sorted(path.name for path in data_folder().iterdir() if path.is_dir())
 
 
 def load(name: str) -> dict[str, Any]:
-    """The compact model of a service; `KeyError` when AWS has none of that name."""
-    kept = cache_folder() / f"models-{FORMAT}-{metadata.version('botocore')}" / f"{name}.msgpack"
-    overlay = _OVERLAYS / f"{name}.json"
+    """The compact model of a service: metadata, and lazy mappings of operations and shapes; `KeyError` when AWS has
+    no service of that name."""
+    if _NAME.fullmatch(name) is None:
+        raise KeyError(name)
+    path = kept_path(name)
+    kept = _read_kept(path)
+    if kept is None:
+        raw = msgspec.msgpack.encode(compile_model(name))
+        _keep(path, raw)
+        kept = _decoder.decode(raw)
+    return {"metadata": kept.metadata, "operations": Lazy(kept.operations), "shapes": Lazy(kept.shapes)}
+
+
+def _read_kept(path: Path) -> _Kept | None:
+    """A kept model; None when there is none, or when it is not whole."""
     try:
-        raw = kept.read_bytes()
-        if not overlay.exists() or overlay.stat().st_mtime_ns <= kept.stat().st_mtime_ns:
-            cached: dict[str, Any] = msgspec.msgpack.decode(raw)
-            return cached
+        raw = path.read_bytes()
+        if zlib.crc32(raw[4:]).to_bytes(4, "big") != raw[:4]:
+            return None
+        return _decoder.decode(raw[4:])
     except (OSError, msgspec.DecodeError):
-        pass  # not there, or torn: made anew below
-    compact = compile_model(name)
-    _keep(kept, msgspec.msgpack.encode(compact))
-    return compact
+        return None
 
 
 def _keep(path: Path, raw: bytes) -> None:
-    draft = path.with_suffix(f".{os.getpid()}")
+    """Written by rename, so that nobody reads half a file; a cache that cannot be written costs time, nothing else."""
+    # Deferred: it takes 10 ms to load, and a start with a warm cache does not need it.
+    import tempfile
+
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(raw)
-        draft.replace(path)
+        handle, draft = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(zlib.crc32(raw).to_bytes(4, "big") + raw)
+            os.replace(draft, path)
+        except OSError:
+            os.unlink(draft)
     except OSError:
-        pass  # a cache that cannot be written costs time, nothing else
+        return
 
 
 def compile_model(name: str) -> dict[str, Any]:
     """Read and merge the model's files; `KeyError` when AWS has no service of that name."""
     folder = data_folder() / name
-    if not name.replace("-", "").isalnum() or not folder.is_dir():
+    if _NAME.fullmatch(name) is None or not folder.is_dir():
         raise KeyError(name)
-    version = max(path.name for path in folder.iterdir() if path.is_dir())
-    model = _read(folder / version / "service-2.json")
-    for extra in (folder / version / "service-2.sdk-extras.json", _OVERLAYS / f"{name}.json"):
+    versions = [path for path in folder.iterdir() if next(path.glob("service-2.json*"), None) is not None]
+    if not versions:
+        raise KeyError(name)
+    version = max(versions, key=lambda path: path.name)
+    model = _read(version / "service-2.json")
+    for extra in (version / "service-2.sdk-extras.json", OVERLAYS / f"{name}.json"):
         if extra.exists():
-            _merge(model, msgspec.json.decode(extra.read_bytes()).get("merge", {}))
-    compact: dict[str, Any] = _strip({key: model[key] for key in ("metadata", "operations", "shapes")}, False)
+            merge(model, msgspec.json.decode(extra.read_bytes()).get("merge", {}))
+    compact: dict[str, Any] = _strip({key: model.get(key, {}) for key in ("metadata", "operations", "shapes")}, False)
     return compact
 
 
 def _read(path: Path) -> dict[str, Any]:
     packed = path.with_suffix(".json.gz")
-    raw = gzip.decompress(packed.read_bytes()) if packed.exists() else path.read_bytes()
+    raw = zlib.decompress(packed.read_bytes(), _GZIP) if packed.exists() else path.read_bytes()
     found: dict[str, Any] = msgspec.json.decode(raw)
     return found
 
 
-def _merge(base: dict[str, Any], extra: dict[str, Any]) -> None:
+def merge(base: dict[str, Any], extra: Mapping[str, Any]) -> None:
+    """Merge as botocore merges extras: mappings member by member, anything else replaces what was there."""
     for key, value in extra.items():
-        if isinstance(value, dict) and isinstance(base.get(key), dict):
-            _merge(base[key], value)
-        elif isinstance(value, list) and isinstance(base.get(key), list):
-            base[key] = base[key] + value
+        old = base.get(key)
+        if isinstance(value, dict) and isinstance(old, dict):
+            merge(old, value)
         else:
             base[key] = value
 
