@@ -9,11 +9,13 @@ import importlib
 import os
 from typing import Any
 
-from lambent import __version__, model, wire
-from lambent.contracts.errors import ServiceError
+from lambent import __version__, auth, model, wire
+from lambent.auth import Verifier
+from lambent.contracts.caller import Credential
 from lambent.contracts.http import BodyTooLarge, Request, Response
 from lambent.contracts.ports import Cloud
 from lambent.gateway.rooms import json_response
+from lambent.kit import Context
 from lambent.registry import SERVICES, load_service
 from lambent.wire import Route
 
@@ -59,12 +61,25 @@ async def archive(cloud: Cloud, request: Request) -> Response:
     return answer
 
 
-async def preflight(cloud: Cloud, request: Request, route: Route) -> Response:
+async def preflight(cloud: Cloud, verifier: Verifier, request: Request, route: Route) -> Response:
     """A browser asks whether a page of another origin may use a bucket."""
-    try:
-        answer: Response = await _package("s3").preflight(cloud, route.labels.get("Bucket", ""), request)
-    except ServiceError as error:
-        return wire.codec(route._replace(operation="GetObject")).serialize_error(error, request.id, request)
+    answer: Response = await _package("s3").preflight(cloud, route.labels.get("Bucket", ""), request)
+    return answer
+
+
+async def form_upload(cloud: Cloud, verifier: Verifier, request: Request, route: Route) -> Response:
+    """A browser posts a form with a file to a bucket."""
+    form = await auth.read_form(request)
+    bucket = route.labels.get("Bucket", "")
+
+    async def find(access_key: str) -> Credential | None:
+        return await cloud.store.read(lambda tx: cloud.directory.credential(tx, access_key))
+
+    who = await auth.authenticate_form(verifier, form, bucket, find, cloud.clock.now_ns())
+    region = who.region or cloud.settings.region
+    ctx = Context(cloud, who.caller, region, request.id, request)
+    fields = {**form.fields, "bucket": bucket}
+    answer: Response = await _package("s3").post_object(ctx, fields, who.body, filename=form.filename)
     return answer
 
 
@@ -76,4 +91,4 @@ async def allow_origin(cloud: Cloud, request: Request, route: Route, response: R
 
 
 DOORS = {"health": health, "cfn-response": custom_resource, "lambda": archive}
-BRANCHES = {wire.PREFLIGHT: preflight}
+BRANCHES = {wire.PREFLIGHT: preflight, wire.POST_OBJECT: form_upload}

@@ -1,7 +1,9 @@
 """The pool of execution environments: warm ones are used again, last used first; idle ones end after a while.
 
-Concurrency is bounded three times: by the function's reserved concurrency and the account's 1,000, which refuse, and by
-the machine's memory, which waits.
+Concurrency is bounded: by the function's reserved concurrency and the account's 1,000, which refuse, and by the
+machine, which waits: its memory bounds how many environments there are, its cores how many start at the same time. A
+call that waits for a start takes the first environment of its function that becomes free meanwhile, so a burst of
+events fills the machine instead of choking it.
 """
 
 from __future__ import annotations
@@ -33,6 +35,7 @@ IDLE_NS = 10 * 60 * 1_000_000_000
 AGE_MAX_NS = 45 * 60 * 1_000_000_000
 """Environments end before their credentials, which last an hour, do."""
 _MACHINE_SHARE = 0.75
+_STARTS_PER_CORE = 2
 _FOOTPRINT_MB = 64
 """What an idle environment is reckoned to take of the machine, whatever it may take at most."""
 
@@ -89,6 +92,7 @@ class Environments:
         self._queue: deque[asyncio.Future[None]] = deque()
         self._disposals: dict[asyncio.Task[None], str] = {}
         self._alarm: Alarm | None = None
+        self._starts_max = max(2, (os.cpu_count() or 1) * _STARTS_PER_CORE)
         pages_mb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
         self._seats_max = max(4, int(pages_mb * _MACHINE_SHARE) // _FOOTPRINT_MB)
 
@@ -103,6 +107,9 @@ class Environments:
             while True:
                 seat = self._take(spec)
                 if seat is None:
+                    if self._starting >= self._starts_max:
+                        await self._wait()
+                        continue
                     return await self._invoke_cold(spec, invocation)
                 try:
                     return await self._call(seat, invocation, spec.timeout_s, 0.0, cold=False)
@@ -167,12 +174,12 @@ class Environments:
     async def _invoke_cold(self, spec: FunctionSpec, invocation: Invocation) -> Outcome:
         """A call in a new environment. When Init fails, AWS tries once more within the call, and so do we."""
         supply = self._get_supply()
-        await self._room()
+        self._starting += 1
         journal = supply.journal(spec)
         started = False
         timeout_s = float(spec.timeout_s)
-        self._starting += 1
         try:
+            await self._room()
             environment, init_ms, fault = await supply.make(spec, journal, self._init_timeout_s, "init")
             if environment is None:
                 journal.write(report.start(invocation.request_id, spec.version))
@@ -312,7 +319,7 @@ class Environments:
         assert self._supply is not None
         task = asyncio.get_running_loop().create_task(self._supply.dispose(seat.environment))
         self._disposals[task] = seat.environment.spec.arn
-        task.add_done_callback(lambda done: self._disposals.pop(done))
+        task.add_done_callback(self._disposals.pop)
         self._wake()
 
     def _evict(self) -> None:
@@ -329,23 +336,27 @@ class Environments:
 
     async def _room(self) -> None:
         """Wait until the machine has room for one more environment; idle ones of other functions make way."""
-        while len(self._seats) + self._starting >= self._seats_max:
+        while len(self._seats) + self._starting > self._seats_max:
             idle = [seat for seats in self._idle.values() for seat in seats]
             if idle:
                 seat = min(idle, key=lambda seat: seat.idle_since_ns)
                 self._unlist(seat)
                 self._end(seat)
                 continue
-            waiter = asyncio.get_running_loop().create_future()
-            self._queue.append(waiter)
-            await waiter
+            await self._wait()
+
+    async def _wait(self) -> None:
+        """Wait until an environment has become free or has ended, or a start is over."""
+        waiter = asyncio.get_running_loop().create_future()
+        self._queue.append(waiter)
+        await waiter
 
     def _wake(self) -> None:
-        while self._queue:
-            waiter = self._queue.popleft()
+        # All of them look again: which of them the change serves depends on their functions.
+        waiting, self._queue = self._queue, deque()
+        for waiter in waiting:
             if not waiter.done():
                 waiter.set_result(None)
-                return
 
     def _get_supply(self) -> Supply:
         """The supply, made at first use: a node that runs no function probes nothing."""

@@ -30,7 +30,7 @@ from lambent.wire import Codec, Route
 from .dispatch import Dispatcher
 
 Door = Callable[[Cloud, Request], Awaitable[Response]]
-Branch = Callable[[Cloud, Request, Route], Awaitable[Response]]
+Branch = Callable[[Cloud, Verifier, Request, Route], Awaitable[Response]]
 Decorate = Callable[[Cloud, Request, Route, Response], Awaitable[None]]
 Journal = Callable[[Context, Route, Response], None]
 
@@ -114,7 +114,7 @@ class FrontDoor:
                 return wire.codec(route).serialize_error(too_large, request.id, request)
         branch = self._branches.get(route.operation)
         if branch is not None:
-            return await branch(self._cloud, request, route)
+            return await self._branch(branch, request, route)
         codec = wire.codec(route)
         ctx: Context | None = None
         try:
@@ -142,6 +142,16 @@ class FrontDoor:
             self._journal(ctx, route, response)
         return response
 
+    async def _branch(self, branch: Branch, request: Request, route: Route) -> Response:
+        """A door beside the API that is a request to a service nevertheless: its errors are the service's."""
+        try:
+            response = await branch(self._cloud, self._verifier, request, route)
+        except ServiceError as error:
+            response = wire.codec(route._replace(operation="")).serialize_error(error, request.id, request)
+        if self._decorate is not None and "origin" in request.headers and route.operation != wire.PREFLIGHT:
+            await self._decorate(self._cloud, request, route, response)
+        return response
+
     async def _authenticate(self, request: Request, route: Route, codec: Codec) -> Authenticated:
         key = (route.service, route.protocol)
         endpoint = self._endpoints.get(key)
@@ -154,6 +164,7 @@ class FrontDoor:
             self._cloud.clock.now_ns(),
             streaming=codec.streaming,
             body_limit=BODY_BYTES_MAX,
+            resource=_resource(route) if route.service == "s3" else None,
         )
 
     async def _find(self, access_key: str) -> Credential | None:
@@ -165,6 +176,11 @@ class FrontDoor:
         door = self._doors.get(name)
         answer = await door(self._cloud, request) if door is not None else None
         return answer or Response(404, [("content-type", "text/plain")], b"Lambent has no such door.\n")
+
+
+def _resource(route: Route) -> str:
+    """What a presigned URL of the old signature is bound to: it does not sign the host."""
+    return f"/{route.labels.get('Bucket', '')}/{route.labels.get('Key', '')}"
 
 
 _SORRY = "We encountered an internal error. Please try again."
