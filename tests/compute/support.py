@@ -47,7 +47,7 @@ class Host:
     async def fetch(self, blob: str, path: str) -> None:
         """Write a blob to a file."""
         self.fetched.append(blob)
-        Path(path).write_bytes(self.blobs[blob])
+        await asyncio.to_thread(Path(path).write_bytes, self.blobs[blob])
 
     async def credentials(self, spec: FunctionSpec) -> tuple[str, str, str]:
         """Made-up credentials that name the function."""
@@ -104,12 +104,16 @@ class Room:
         return "".join(line for lines in self.host.streams.values() for line in lines)
 
 
-@contextlib.asynccontextmanager
-async def room(folder: Path, clock: Clock | None = None, **options: Any) -> AsyncIterator[Room]:
-    """A compute room with its data under `folder`."""
+def _lay_out(folder: Path) -> None:
     RUNTIMES.mkdir(parents=True, exist_ok=True)
     folder.mkdir(exist_ok=True)
     (folder / "runtimes").symlink_to(RUNTIMES)
+
+
+@contextlib.asynccontextmanager
+async def room(folder: Path, clock: Clock | None = None, **options: Any) -> AsyncIterator[Room]:
+    """A compute room with its data under `folder`."""
+    _lay_out(folder)
     host = Host()
     pool = Environments(host, clock or SystemClock(), Ids(5), folder, **options)
     try:

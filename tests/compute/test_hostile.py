@@ -22,8 +22,27 @@ HELLO = "def handler(event, context): return 'hello'"
 SECRET = "the-crown-jewels"
 
 
-def _processes() -> set[int]:
-    return {int(name) for name in os.listdir("/proc") if name.isdigit()}
+def _processes(room: Room, known: set[str] | None = None) -> set[int]:
+    """Processes in the process namespaces of the room's sandboxes, or in those that are `known`."""
+    namespaces = _namespaces(room) if known is None else known
+    found = set()
+    for name in os.listdir("/proc"):
+        with contextlib.suppress(OSError):
+            if name.isdigit() and os.readlink(f"/proc/{name}/ns/pid") in namespaces:
+                state = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[0]
+                if state not in "ZX":  # ended, and not yet noticed by whoever inherited it
+                    found.add(int(name))
+    return found
+
+
+def _namespaces(room: Room) -> set[str]:
+    return {os.readlink(f"/proc/{each.started.pid}/ns/pid") for each in room.pool._seats}
+
+
+def _is_ours(pid: int) -> bool:
+    with contextlib.suppress(OSError):
+        return b"entry.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    return False
 
 
 def test_reads_no_other_function(tmp_path: Path) -> None:
@@ -116,9 +135,10 @@ def test_writes_nowhere_but_tmp(tmp_path: Path) -> None:
                         written.append(folder)
                     except OSError: pass
                 for path in ("/proc/sys/kernel/core_pattern", "/proc/sysrq-trigger", "/proc/1/oom_score_adj",
-                             "/proc/sys/kernel/modprobe", "/proc/self/oom_score_adj", "/proc/self/uid_map", "/var/task/app.py", "/dev/shm/mark"):
+                             "/proc/sys/kernel/modprobe", "/proc/self/oom_score_adj", "/proc/self/uid_map",
+                             "/var/task/app.py", "/dev/shm/mark"):
                     try:
-                        os.close(os.open(path, os.O_WRONLY))  # opened, never written: this is the machine's kernel
+                        os.close(os.open(path, os.O_WRONLY))  # opened, never written: it is the machine's
                         written.append(path)
                     except OSError: pass
                 for name in ("null", "zero", "full", "random", "urandom", "tty"):
@@ -191,7 +211,6 @@ def test_fork_bomb(tmp_path: Path) -> None:
     async def scene(room: Room) -> None:
         other = room.spec("other", HELLO)
         await room.call(other)
-        before = _processes()
         hostile = room.spec(
             "hostile",
             """
@@ -206,12 +225,13 @@ def test_fork_bomb(tmp_path: Path) -> None:
         )
         running = asyncio.ensure_future(room.call(hostile))
         await asyncio.sleep(1.2)
-        assert len(_processes() - before) < 1100
+        namespaces = _namespaces(room)
+        assert 10 < len(_processes(room)) < 1100
         assert (await room.call(other)).payload == b'"hello"'
         outcome = await running
         assert b"Task timed out" in outcome.payload or b"killed" in outcome.payload
         await room.pool.retire("arn:")
-        assert len(_processes() - before) < 20
+        assert _processes(room, namespaces) == set()
 
     play(tmp_path, scene)
 
@@ -364,7 +384,6 @@ def test_leaves_nothing_behind(tmp_path: Path) -> None:
     """Daemons that a function starts, and that ignore signals, end with their environment."""
 
     async def scene(room: Room) -> None:
-        before = _processes()
         hostile = room.spec(
             "hostile",
             """
@@ -382,17 +401,12 @@ def test_leaves_nothing_behind(tmp_path: Path) -> None:
             """,
         )
         assert (await room.call(hostile)).payload == b"1"
-        assert len(_processes() - before) >= 5
+        namespaces = _namespaces(room)
+        assert len(_processes(room)) >= 5
         await room.pool.retire("arn:")
-        assert len({pid for pid in _processes() - before if _is_ours(pid)}) == 0
+        assert _processes(room, namespaces) == set()
 
     play(tmp_path, scene)
-
-
-def _is_ours(pid: int) -> bool:
-    with contextlib.suppress(OSError):
-        return b"entry.py" in Path(f"/proc/{pid}/cmdline").read_bytes()
-    return False
 
 
 _NODE = """

@@ -170,7 +170,7 @@ def test_boto3_is_there_and_finds_the_endpoint(tmp_path: Path) -> None:
 
     async def scene() -> None:
         server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        endpoint = "http://127.0.0.1:%d" % server.sockets[0].getsockname()[1]
+        endpoint = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         async with server, room(tmp_path / "data", endpoint=endpoint) as made:
             source = """
                 import boto3

@@ -202,9 +202,10 @@ class Bubblewrap(Driver):
                 raise SandboxFailed(f"bubblewrap failed: {channels.said()}")
             text += part
         first = int(json.loads(text)["child-pid"])
+        keeper = os.pidfd_open(first)
         group.add(first)
         limit(first, group, plan.memory_mb)
         os.write(block, b"1")
         pid, listeners, _ = channels.doors()
         layout = Layout("/var/task", "/opt", "/var/runtime", "/var/lang", "/tmp", self._endpoint)
-        return Started(process, pid, channels.log, channels.control, listeners, layout)
+        return Started(process, pid, channels.log, channels.control, listeners, layout, keeper)

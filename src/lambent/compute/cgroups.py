@@ -4,8 +4,8 @@ Each of the four is taken from cgroup v2 where the controller is there and deleg
 what neither offers is left out and `Cgroups.missing` names it. The freezer is only taken from v2: there a frozen
 process can still be killed, so that nothing survives Lambent; without it the processes are stopped by signal.
 
-Groups live under Lambent's own group, are named `lambent-<pid>-<token>-<number>`, and those of a Lambent that is gone are
-removed at the next start.
+Groups live under Lambent's own group and are named `lambent-<pid>-<token>-<number>`; those of a Lambent that is gone
+are removed at the next start.
 """
 
 from __future__ import annotations
@@ -126,16 +126,16 @@ class Cgroups:
                     with contextlib.suppress(OSError):
                         entry.rmdir()
 
-    def create(self, memory_bytes: int, cpu_weight: float) -> Group:
-        """A new, empty group. `cpu_weight` is in virtual processors (1.0: the usual share)."""
+    def create(self, memory_bytes: int, vcpus: float) -> Group:
+        """A new, empty group. `vcpus` is the processor's share in AWS's measure."""
         self._made += 1
-        return Group(self, f"lambent-{os.getpid()}-{self._token}-{self._made}", memory_bytes, cpu_weight)
+        return Group(self, f"lambent-{os.getpid()}-{self._token}-{self._made}", memory_bytes, vcpus)
 
 
 class Group:
     """The limits of one environment. Methods do nothing, and figures are 0, where the machine has no such group."""
 
-    def __init__(self, groups: Cgroups, name: str, memory_bytes: int, cpu_weight: float) -> None:
+    def __init__(self, groups: Cgroups, name: str, memory_bytes: int, vcpus: float) -> None:
         self._folders = {kind: parent / name for kind, parent in groups.parents.items()}
         self._memory_v2 = "memory" in self._folders and groups.is_v2("memory")
         self._files: dict[str, int] = {}
@@ -151,8 +151,10 @@ class Group:
         if "pids" in self._folders:
             (self._folders["pids"] / "pids.max").write_text(str(PROCESSES_MAX))
         if "cpu" in self._folders:
-            file, base = ("cpu.weight", 100) if groups.is_v2("cpu") else ("cpu.shares", 1024)
-            _try_write(self._folders["cpu"] / file, str(max(2, min(10_000, int(base * cpu_weight)))))
+            # At least the weight of one ordinary process: a function must not starve on a busy machine, and one that is
+            # killed must get the time to end.
+            file, usual = ("cpu.weight", 100) if groups.is_v2("cpu") else ("cpu.shares", 1024)
+            _try_write(self._folders["cpu"] / file, str(max(usual, int(4 * usual * vcpus))))
 
     def limits(self, kind: str) -> bool:
         """Whether the group limits `kind` (memory, pids, cpu, freezer)."""

@@ -7,20 +7,22 @@ import ssl
 from typing import cast
 from urllib.parse import urlsplit
 
-_CONNECTIONS_MAX = 256
+_HALVES_MAX = 4096
 _HIGH_WATER_BYTES = 256 * 1024
 
 
 class _Half(asyncio.Protocol):
     """One direction's reader; what it reads goes to `other`, which holds it back when its own writer is full."""
 
-    def __init__(self) -> None:
+    def __init__(self, all_open: set[_Half]) -> None:
+        self._all_open = all_open
         self.transport: asyncio.Transport | None = None
         self.other: _Half | None = None
         self.early: list[bytes] = []
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)  # uvloop's are not of asyncio's class
+        self._all_open.add(self)
         self.transport.set_write_buffer_limits(_HIGH_WATER_BYTES)
 
     def data_received(self, data: bytes) -> None:
@@ -37,6 +39,7 @@ class _Half(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
+        self._all_open.discard(self)
         if self.other is not None and self.other.transport is not None:
             self.other.transport.close()
 
@@ -62,7 +65,8 @@ class Doorway:
             self._tls = ssl.create_default_context()
             self._tls.check_hostname = False
             self._tls.verify_mode = ssl.CERT_NONE
-        self._open: set[asyncio.Task[None]] = set()
+        self._joining: set[asyncio.Task[None]] = set()
+        self.halves: set[_Half] = set()
 
     def accept(self) -> asyncio.Protocol:
         """A protocol for a connection that a sandbox has made."""
@@ -70,16 +74,24 @@ class Doorway:
 
     def connect(self, inside: _Half) -> None:
         """Open the other half for `inside`."""
-        if len(self._open) >= _CONNECTIONS_MAX:
-            assert inside.transport is not None
+        assert inside.transport is not None
+        if len(self.halves) >= _HALVES_MAX:
             inside.transport.abort()
             return
         task = asyncio.get_running_loop().create_task(self._join(inside))
-        self._open.add(task)
-        task.add_done_callback(self._open.discard)
+        self._joining.add(task)
+        task.add_done_callback(self._joining.discard)
+
+    def close(self) -> None:
+        """End every connection."""
+        for task in self._joining:
+            task.cancel()
+        for half in list(self.halves):
+            if half.transport is not None:
+                half.transport.abort()
 
     async def _join(self, inside: _Half) -> None:
-        outside = _Half()
+        outside = _Half(self.halves)
         outside.other = inside
         try:
             await asyncio.get_running_loop().create_connection(lambda: outside, self._host, self.port, ssl=self._tls)
@@ -100,7 +112,7 @@ class Doorway:
 
 class _Inside(_Half):
     def __init__(self, doorway: Doorway) -> None:
-        super().__init__()
+        super().__init__(doorway.halves)
         self._doorway = doorway
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:

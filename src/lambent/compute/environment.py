@@ -14,6 +14,7 @@ import re
 import signal
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 from lambent.contracts.functions import FunctionSpec, Invocation
 
@@ -28,6 +29,7 @@ FREEZE_DELAY_S = 0.002
 """How long an idle environment may finish what it does before it is frozen; calls in quick succession skip freezing."""
 _WATCH_S = 0.02
 _MEBIBYTE = 1 << 20
+_ANONYMOUS = re.compile(rb"RssAnon:\s+(\d+) kB")
 _PEAK = re.compile(rb"VmHWM:\s+(\d+) kB")
 
 
@@ -67,6 +69,7 @@ class Environment:
         self._init_error: Fault | None = None
         self._parked: Connection | None = None
         self._call: _Call | None = None
+        self._connections: set[Connection] = set()
         self._servers: list[asyncio.Server] = []
         self._frozen = False
         self._dead = False
@@ -85,7 +88,7 @@ class Environment:
         """Open the doors, send the orders, wait until the runtime asks for work. Returns milliseconds and, when Init
         failed or took longer than `limit_s`, the fault; the environment is then of no more use."""
         began_s = time.perf_counter()
-        factories: list[Callable[[], asyncio.Protocol]] = [protocol_factory(self), *doors]
+        factories: list[Callable[[], asyncio.Protocol]] = [protocol_factory(self, self._connections), *doors]
         for listener, factory in zip(self.started.listeners, factories, strict=False):
             self._servers.append(await self._loop.create_server(factory, sock=listener))
         self._watch()
@@ -135,11 +138,17 @@ class Environment:
             self._stop("watch")
             self._call = None
         duration_ms = (time.perf_counter() - call.started_s) * 1000
+        fault = self._fault()
+        if fault is not None and fault.status == "timeout":
+            duration_ms = timeout_s * 1000  # as AWS has it: no more, and no less
         self._pipe.drain()
         self._measure()
-        if self.fault is None and self._parked is not None:
+        if fault is None and self._parked is not None:
             self._rest()
-        return payload, error, duration_ms, self.fault
+        return payload, error, duration_ms, fault
+
+    def _fault(self) -> Fault | None:
+        return self.fault  # it changes while a call waits
 
     def _deliver(self, connection: Connection) -> None:
         call = self._call
@@ -229,7 +238,7 @@ class Environment:
 
     def _signal(self, number: signal.Signals) -> None:
         """Stop or continue every process, where there is no freezer."""
-        for pid in self._group.processes() or [self.started.pid]:
+        for pid in self._group.processes() or self.started.processes():
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.kill(pid, number)
 
@@ -246,7 +255,10 @@ class Environment:
         """Kill what uses more than its memory. /tmp is memory to the kernel, but not to AWS: it is not counted."""
         used = 0
         with contextlib.suppress(OSError):
-            used = self._group.anonymous_bytes()
+            if self._group.limits("memory"):
+                used = self._group.anonymous_bytes()
+            elif self._status is not None:
+                used = sum(_anonymous_bytes(pid) for pid in self.started.processes())
         self.used_mb = max(self.used_mb, min(self.spec.memory_mb, -(-used // _MEBIBYTE)))
         if used > self.spec.memory_mb * _MEBIBYTE:
             self.kill(report.out_of_memory())
@@ -279,8 +291,7 @@ class Environment:
         if fault.type == "Runtime.OutOfMemory":
             self.used_mb = self.spec.memory_mb
         self._measure()
-        with contextlib.suppress(ProcessLookupError):
-            self.started.process.kill()
+        self.started.kill()
         for server in self._servers:
             server.close()
         for timer in list(self._timers):
@@ -305,13 +316,24 @@ class Environment:
             if fd is not None:
                 os.close(fd)
         self._pipe.close()
-        if self._parked is not None:
-            self._parked.abort()
+        for connection in list(self._connections):
+            connection.abort()
+        if not self._servers:
+            for listener in self.started.listeners:
+                listener.close()
 
     def dispose(self) -> None:
         """Reap the sandbox and remove its control group (blocking, milliseconds)."""
         self.started.discard()
         self._group.close()
+
+
+def _anonymous_bytes(pid: int) -> int:
+    """Memory of one process that is no cache, where no control group adds it up."""
+    with contextlib.suppress(OSError):
+        found = _ANONYMOUS.search(Path(f"/proc/{pid}/status").read_bytes())
+        return int(found[1]) * 1024 if found else 0
+    return 0
 
 
 def _ascii_json(text: str) -> str:

@@ -170,10 +170,10 @@ class _Refused(Exception):
     """The request breaks a limit; raised through llhttp, which hands it back as a parser error."""
 
 
-def protocol_factory(desk: Desk) -> Callable[[], Connection]:
-    """A factory of connections to `desk`, for an event loop's server."""
-    open_connections: set[Connection] = set()
-    return lambda: Connection(desk, open_connections)
+def protocol_factory(desk: Desk, open_connections: set[Connection] | None = None) -> Callable[[], Connection]:
+    """A factory of connections to `desk`, for an event loop's server; `open_connections` holds those that are open."""
+    found: set[Connection] = set() if open_connections is None else open_connections
+    return lambda: Connection(desk, found)
 
 
 def header_value(text: str) -> bytes:

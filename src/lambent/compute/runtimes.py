@@ -7,6 +7,7 @@ once per path and modification time. What functions import besides their own cod
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import importlib.util
 import os
@@ -67,15 +68,15 @@ def candidates(environ: dict[str, str]) -> Iterator[Path]:
     pyenv = Path(environ.get("PYENV_ROOT", str(home / ".pyenv")))
     uv = Path(environ.get("UV_PYTHON_INSTALL_DIR", str(home / ".local/share/uv/python")))
     for root in (pyenv / "versions", uv, Path("/opt/python")):
-        if root.is_dir():
+        with contextlib.suppress(OSError):  # not there, or not ours to read
             folders += [folder / "bin" for folder in sorted(root.iterdir())]
     seen: set[Path] = set()
     for folder in folders:
         if folder.name == "shims":
             continue
         for minor in MINORS:
-            path = (folder / f"python3.{minor}").resolve()
-            if path not in seen and path.is_file() and os.access(path, os.X_OK):
+            path = Path(os.path.realpath(folder / f"python3.{minor}"))
+            if path not in seen and os.path.isfile(path) and os.access(path, os.X_OK):
                 seen.add(path)
                 yield path
 

@@ -8,6 +8,8 @@ import fcntl
 import json
 import os
 import resource
+import select
+import signal
 import socket
 import struct
 import subprocess
@@ -21,6 +23,7 @@ from .runtimes import Interpreter
 
 ENTRY = Path(__file__).parent / "inside" / "entry.py"
 _START_TIMEOUT_S = 20
+_END_TIMEOUT_S = 20
 _PIPE_BYTES = 256 * 1024
 _FILES_MAX = 1024
 _SCM_CREDENTIALS = 2
@@ -54,7 +57,8 @@ class Plan(msgspec.Struct, frozen=True):
 
 class Started(msgspec.Struct):
     """A sandbox that waits for its orders: `process` is our child, `pid` the runtime's number on the host,
-    `log` the read end of its output, `listeners` its doors (the Runtime API first)."""
+    `log` the read end of its output, `listeners` its doors (the Runtime API first), `keeper` a pidfd of the first
+    process of its namespace, with which all others end."""
 
     process: subprocess.Popen[bytes]
     pid: int
@@ -62,6 +66,7 @@ class Started(msgspec.Struct):
     control: socket.socket
     listeners: list[socket.socket]
     layout: Layout
+    keeper: int | None = None
 
     def order(self, orders: dict[str, object]) -> None:
         """Send the one message that the entry program waits for, and close the control socket."""
@@ -69,11 +74,47 @@ class Started(msgspec.Struct):
         with self.control:
             self.control.sendall(struct.pack(">I", len(data)) + data)
 
-    def discard(self) -> None:
-        """Kill everything in the sandbox and reap our child."""
+    def processes(self) -> list[int]:
+        """Every process in the sandbox, found without a control group: those of its process namespace, or of its
+        session where it has none. Reads all of /proc; a last resort."""
+        mine, own = _namespace(self.pid), _namespace(os.getpid())
+        found = []
+        for name in os.listdir("/proc"):
+            if name.isdigit():
+                with contextlib.suppress(OSError):
+                    pid = int(name)
+                    if os.getsid(pid) == self.process.pid if mine == own else _namespace(pid) == mine:
+                        found.append(pid)
+        return found
+
+    def kill(self) -> None:
+        """Kill the sandbox; returns at once."""
+        if self.keeper is not None:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self.keeper, signal.SIGKILL)
+        else:
+            for pid in self.processes():
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
         with contextlib.suppress(ProcessLookupError):
             self.process.kill()
+
+    def discard(self) -> None:
+        """Kill everything in the sandbox and wait until it is gone (blocking)."""
+        self.kill()
         self.process.wait()
+        if self.keeper is not None:
+            # The first process of a namespace ends after all others in it have.
+            select.select([self.keeper], [], [], _END_TIMEOUT_S)
+            os.close(self.keeper)
+            self.keeper = None
+
+
+def _namespace(pid: int) -> str:
+    """The process namespace of `pid`; empty when it cannot be read."""
+    with contextlib.suppress(OSError):
+        return os.readlink(f"/proc/{pid}/ns/pid")
+    return ""
 
 
 class Driver(Protocol):

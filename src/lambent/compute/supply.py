@@ -54,6 +54,7 @@ class Supply:
         self._driver = driver
         self._cgroups = cgroups
         self._runtimes = runtimes
+        self._doorway = doorway
         self._door = door or doorway.accept
         self._code = CodeStore(folder / "code", host.fetch)
         self._threads = ThreadPoolExecutor(_STARTERS, thread_name_prefix="lambent-sandbox")
@@ -160,7 +161,10 @@ class Supply:
     async def close(self) -> None:
         """Deliver what is left of the logs, and end the threads."""
         await self.shipper.flush()
-        self._threads.shutdown(wait=False)
+        self._doorway.close()
+        await asyncio.sleep(0)  # transports close in the next turn of the loop
+        await asyncio.sleep(0)
+        self._threads.shutdown(wait=True)
 
 
 __all__ = ["BadArchive", "RuntimeUnavailable", "SandboxFailed", "Supply"]
