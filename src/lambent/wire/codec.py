@@ -11,6 +11,7 @@ from lambent.contracts.http import Body, Request, Response
 from lambent.model import OperationModel, Shape
 
 from .compression import decoded
+from .errors import SerializationException
 from .validation import compile_validator
 
 _NO_LABELS: Mapping[str, str] = {}
@@ -44,9 +45,12 @@ class Codec(ABC):
         """The parameters that the request carries; raises the service's error where they break the model."""
         if self._decodes and "content-encoding" in request.headers and isinstance(body, bytes):
             request, body = decoded(request, body)
-        params = self.read(route, request, body)
-        if self._validate is not None:
-            self._validate(params)
+        try:
+            params = self.read(route, request, body)
+            if self._validate is not None:
+                self._validate(params)
+        except RecursionError:
+            raise SerializationException("The request's values are nested too deeply.") from None
         return params
 
     @abstractmethod

@@ -132,7 +132,7 @@ def _by_signing_name(request: Request, signing: str, region: str) -> Route | Non
     form = request.headers.get("content-type", "").startswith(_FORM) or "Action=" in request.query
     for name in candidates:
         service = model.service_model(name)
-        if form and {"query", "ec2"} & set(service.protocols):
+        if form and ({"query", "ec2"} & set(service.protocols) or "awsQueryCompatible" in service.metadata):
             return Route(name, "", "ec2" if "ec2" in service.protocols else "query", region)
         if service.metadata["protocol"].startswith("rest"):
             found = routes(name).find(request.method, request.path, request.query, request.headers)

@@ -53,6 +53,8 @@ def tree(fields: Mapping[str, str]) -> Node:
         parts = name.split(".")
         if len(parts) > DEPTH_MAX:
             raise MalformedInput("A parameter is nested too deeply.")
+        if "" in parts:
+            continue  # no parameter has such a name, and the empty one is kept for values
         for part in parts:
             level = level.setdefault(part, {})
         level[""] = value
