@@ -25,7 +25,7 @@ STACK = "thumbnailer"
 PHOTOGRAPH = "cat.jpg"
 WAIT_S = 60.0
 POLL_S = 0.02
-_REPORT = re.compile(r"(Init Duration|Duration|Max Memory Used): ([\d.]+) (ms|MB)")
+_REPORT = re.compile(r"(Init Duration|Billed Duration|Duration|Max Memory Used): ([\d.]+) (ms|MB)")
 _console = Console(highlight=False)
 
 
@@ -97,14 +97,18 @@ def _send(photograph: Path, outputs: dict[str, str], address: str, region: str) 
     started = time.time()
     objects.put_object(Bucket=source, Key=f"raw/{photograph.name}", Body=chain.original, ContentType="image/jpeg")
     uploaded = time.time()
-    chain.steps.append((0.0, "upload", f"{chain.source}, {len(chain.original):,} bytes"))
+    chain.steps.append((0.0, "upload", f"raw/{photograph.name}, {len(chain.original):,} bytes, goes up"))
     chain.steps.append(((uploaded - started) * 1e3, "stored", "acknowledged, with its event, in one transaction"))
     with _bar("waiting for the thumbnail"):
         chain.picture = _await_thumbnail(objects, logs, destination, thumbnail_key, outputs, started)
         appeared = time.time()
         chain.steps += _from_log(_await_report(logs, outputs["LogGroupName"], started), started)
     chain.steps.append(
-        ((appeared - started) * 1e3, "thumbnail", f"{chain.thumbnail}, {len(chain.picture):,} bytes, {_size(chain)}")
+        (
+            (appeared - started) * 1e3,
+            "thumbnail",
+            f"{thumbnail_key}, {len(chain.picture):,} bytes, {_size(chain)}, has arrived",
+        )
     )
     chain.steps.sort(key=lambda step: step[0])
     return chain
@@ -146,7 +150,7 @@ def _from_log(lines: list[dict[str, Any]], started: float) -> Iterator[tuple[flo
         if message.startswith("INIT_START"):
             yield at_ms, "cold start", "s3:ObjectCreated:Put starts a sandbox for the function"
         elif message.startswith("START"):
-            yield at_ms, "invocation", message.split(" Version")[0].removeprefix("START ")
+            yield at_ms, "invocation", f"request {message.split()[2]}"
         elif message.startswith("REPORT"):
             figures = {name: f"{value} {unit}" for name, value, unit in _REPORT.findall(message)}
             cold = f"init {figures['Init Duration']}, " if "Init Duration" in figures else "warm, "
@@ -159,9 +163,14 @@ def _from_log(lines: list[dict[str, Any]], started: float) -> Iterator[tuple[flo
 def _result(message: str) -> str:
     try:
         results = json.loads(message)["results"]
-        return "; ".join(str(result.get("thumbnail") or result.get("skipped")) for result in results)
+        return "; ".join(_short(result.get("thumbnail")) or str(result.get("skipped")) for result in results)
     except (ValueError, KeyError, TypeError):
         return message
+
+
+def _short(address: str | None) -> str:
+    """The key of an s3:// address."""
+    return f"wrote {address.split('/', 3)[-1]}" if address else ""
 
 
 def _size(chain: Chain) -> str:
@@ -181,8 +190,9 @@ def _size(chain: Chain) -> str:
 
 
 def _show(chain: Chain, address: str, outputs: dict[str, str], folder: Path) -> None:
-    table = Table("at", "what", "", box=None, padding=(0, 2, 0, 0), title="From upload to thumbnail")
-    table.title_justify = "left"
+    table = Table("at", "what", "", box=None, padding=(0, 2, 0, 0), show_header=False)
+    table.columns[0].justify = "right"
+    _console.print("[bold]From upload to thumbnail[/]\n")
     for at_ms, what, detail in chain.steps:
         table.add_row(f"{at_ms:,.0f} ms", f"[bold]{what}[/]", detail)
     _console.print(table)

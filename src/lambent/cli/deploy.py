@@ -176,6 +176,9 @@ def _follow(stacks: Any, stack_id: str, rows: ResourceRows, started_ms: int) -> 
 
 def destroy(
     stack_name: StackOption,
+    empty_buckets: Annotated[
+        bool, typer.Option("--empty-buckets", help="Empty the stack's buckets first: a full one is never deleted.")
+    ] = False,
     endpoint: EndpointOption = None,
     region: RegionOption = "us-east-1",
 ) -> None:
@@ -187,6 +190,24 @@ def destroy(
     if found is None:
         raise Failure(f"there is no stack {stack_name}")
     with ResourceRows(stack_name) as rows:
+        if empty_buckets:
+            rows.say("emptying buckets")
+            _empty_buckets(stacks, client("s3", address, region), found["StackId"])
+        rows.say("deleting")
         started_ms = int(time.time() * 1000) - 1000
         stacks.delete_stack(StackName=found["StackId"])
         _follow(stacks, found["StackId"], rows, started_ms)
+
+
+def _empty_buckets(stacks: Any, objects: Any, stack_id: str) -> None:
+    """Delete every version of every object in the buckets of a stack."""
+    pages = stacks.get_paginator("list_stack_resources").paginate(StackName=stack_id)
+    for resource in (row for page in pages for row in page["StackResourceSummaries"]):
+        if resource["ResourceType"] != "AWS::S3::Bucket" or resource["ResourceStatus"] == "DELETE_COMPLETE":
+            continue
+        bucket = resource["PhysicalResourceId"]
+        for page in objects.get_paginator("list_object_versions").paginate(Bucket=bucket):
+            rows = [*page.get("Versions", []), *page.get("DeleteMarkers", [])]
+            doomed = [{"Key": row["Key"], "VersionId": row["VersionId"]} for row in rows]
+            if doomed:
+                objects.delete_objects(Bucket=bucket, Delete={"Objects": doomed, "Quiet": True})
