@@ -14,18 +14,57 @@ from lambent.model import OperationModel, ServiceModel
 
 class Candidate(NamedTuple):
     """An operation at the end of a path: what must stand in the query string (None: any value) and which parameters
-    and headers it requires, beyond its path."""
+    and headers it requires, beyond its path; `labels` are the names of the path's variable parts."""
 
     operation: str
     literals: tuple[tuple[str, str | None], ...]
-    parameters: tuple[str, ...]
-    headers: tuple[str, ...]
+    parameters: frozenset[str]
+    headers: frozenset[str]
+    labels: tuple[str, ...]
     deprecated: bool = False
 
     @property
-    def demands(self) -> int:
-        """How particular the candidate is."""
-        return len(self.literals) * 4 + len(self.parameters) + len(self.headers)
+    def rank(self) -> tuple[bool, int]:
+        """Where it is tried: the more particular first, what is deprecated last."""
+        return self.deprecated, -(len(self.literals) * 4 + len(self.parameters) + len(self.headers))
+
+
+_NOTHING: dict[str, str] = {}
+
+
+class _End:
+    """The operations of one method at the end of one path: by the first literal that each wants in the query string,
+    and those that want none; so that a request is only held against those that it can mean."""
+
+    __slots__ = ("_by_literal", "_plain")
+
+    def __init__(self) -> None:
+        self._by_literal: dict[str, list[Candidate]] = {}
+        self._plain: list[Candidate] = []
+
+    def add(self, candidate: Candidate) -> None:
+        group = self._by_literal.setdefault(candidate.literals[0][0], []) if candidate.literals else self._plain
+        group.append(candidate)
+        group.sort(key=lambda found: found.rank)
+
+    def choose(self, query: str, headers: dict[str, str]) -> Candidate | None:
+        """The most particular operation that fits. A literal in the query string says what is meant, even where
+        something that the operation requires is missing: the operation then says what."""
+        present = _parameters(query) if query else _NOTHING
+        if present and self._by_literal:
+            spelled = [
+                candidate
+                for name in present
+                for candidate in self._by_literal.get(name, ())
+                if _is_spelled(candidate, present)
+            ]
+            fitting = [candidate for candidate in spelled if _is_complete(candidate, present, headers)]
+            if spelled:
+                return min(fitting or spelled, key=lambda candidate: candidate.rank)
+        for candidate in self._plain:
+            if _is_complete(candidate, present, headers):
+                return candidate
+        return self._plain[0] if self._plain else None
 
 
 class _Node:
@@ -36,7 +75,7 @@ class _Node:
         self.wild: _Node | None = None
         # (what must stand behind the label, where it leads), the longest first
         self.greedy: list[tuple[tuple[str, ...], _Node]] = []
-        self.ends: dict[str, list[Candidate]] = {}
+        self.ends: dict[str, _End] = {}
 
 
 class Routes:
@@ -44,7 +83,6 @@ class Routes:
 
     def __init__(self, service: ServiceModel) -> None:
         self._root = _Node()
-        self._labels: dict[str, tuple[str, ...]] = {}
         for operation in service.operations.values():
             self._add(operation)
 
@@ -67,11 +105,9 @@ class Routes:
             (name, value if equals else None)
             for name, equals, value in (part.partition("=") for part in query.split("&") if part)
         )
+        end = node.ends.setdefault(operation.http["method"], _End())
         deprecated = bool(operation.data.get("deprecated"))
-        candidate = Candidate(operation.name, literals, *_requirements(operation), deprecated)
-        node.ends.setdefault(operation.http["method"], []).append(candidate)
-        node.ends[operation.http["method"]].sort(key=lambda found: (found.deprecated, -found.demands))
-        self._labels[operation.name] = tuple(names)
+        end.add(Candidate(operation.name, literals, *_requirements(operation), tuple(names), deprecated))
 
     def find(self, method: str, path: str, query: str, headers: dict[str, str]) -> tuple[str, dict[str, str]] | None:
         """The operation and the raw labels of its path; None when no URI of the service fits."""
@@ -80,15 +116,10 @@ class Routes:
         if found is None:
             return None
         node, values = found
-        present = _parameters(query)
-        for candidate in node.ends[method]:
-            if _fits(candidate, present, headers):
-                return candidate.operation, dict(zip(self._labels[candidate.operation], values, strict=False))
-        # Something required is missing: the operation whose literals fit says so.
-        for candidate in node.ends[method]:
-            if all(name in present for name, _ in candidate.literals):
-                return candidate.operation, dict(zip(self._labels[candidate.operation], values, strict=False))
-        return None
+        candidate = node.ends[method].choose(query, headers)
+        if candidate is None:
+            return None
+        return candidate.operation, dict(zip(candidate.labels, values, strict=False))
 
 
 def _greedy(node: _Node, tail: tuple[str, ...]) -> _Node:
@@ -102,32 +133,24 @@ def _greedy(node: _Node, tail: tuple[str, ...]) -> _Node:
     return end
 
 
-def _requirements(operation: OperationModel) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _requirements(operation: OperationModel) -> tuple[frozenset[str], frozenset[str]]:
     shape = operation.input
-    if shape is None:
-        return (), ()
-    parameters, headers = [], []
-    for name in shape.required:
-        member = shape.members[name]
-        if member.trait("location") == "querystring":
-            parameters.append(member.location_name or name)
-        elif member.trait("location") == "header":
-            headers.append((member.location_name or name).lower())
-    return tuple(parameters), tuple(headers)
+    required = [(shape.members[name], name) for name in shape.required] if shape is not None else []
+    parameters = {m.location_name or name for m, name in required if m.trait("location") == "querystring"}
+    headers = {(m.location_name or name).lower() for m, name in required if m.trait("location") == "header"}
+    return frozenset(parameters), frozenset(headers)
 
 
 def _parameters(query: str) -> dict[str, str]:
-    if not query:
-        return {}
     return {unquote(name): value for name, _, value in (part.partition("=") for part in query.split("&"))}
 
 
-def _fits(candidate: Candidate, present: dict[str, str], headers: dict[str, str]) -> bool:
-    return (
-        all(name in present and (value is None or present[name] == value) for name, value in candidate.literals)
-        and all(name in present for name in candidate.parameters)
-        and all(name in headers for name in candidate.headers)
-    )
+def _is_spelled(candidate: Candidate, present: dict[str, str]) -> bool:
+    return all(name in present and (value is None or present[name] == value) for name, value in candidate.literals)
+
+
+def _is_complete(candidate: Candidate, present: dict[str, str], headers: dict[str, str]) -> bool:
+    return candidate.parameters <= present.keys() and candidate.headers <= headers.keys()
 
 
 def _walk(
