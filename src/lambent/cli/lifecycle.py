@@ -59,7 +59,11 @@ def env(
     """Print the lines that point boto3, the AWS CLI and SAM at the cloud: eval "$(lambent env)"."""
     if account and not (len(account) == 12 and account.isdigit()):
         raise Failure(f"{account!r} is not a 12-digit account number")
-    print(f"export AWS_ENDPOINT_URL={find_endpoint(endpoint, data)}")
+    address = find_endpoint(endpoint, data)
+    print(f"export AWS_ENDPOINT_URL={address}")
+    authority = data_folder(data) / "tls" / "authority.pem"
+    if address.startswith("https://") and authority.exists():
+        print(f"export AWS_CA_BUNDLE={authority}")
     print(f"export AWS_ACCESS_KEY_ID={account or 'test'}")
     print("export AWS_SECRET_ACCESS_KEY=test")
     print(f"export AWS_DEFAULT_REGION={region}")

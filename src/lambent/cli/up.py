@@ -89,8 +89,9 @@ def _is_loopback(host: str) -> bool:
 
 def start_detached(folder: Path, arguments: list[str]) -> str:
     """Start `lambent ARGUMENTS` in the background; prints its ready line, and returns the address."""
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = folder / "lambent.log"
+    log.touch(mode=0o600)
     with log.open("ab") as out:
         position = out.seek(0, os.SEEK_END)
         process = subprocess.Popen(
@@ -106,10 +107,13 @@ def start_detached(folder: Path, arguments: list[str]) -> str:
         with log.open("rb") as lines:
             lines.seek(position)
             said = lines.read().decode(errors="replace")
-        for line in said.splitlines():
-            if line.startswith("ready "):
-                print(line, flush=True)
-                return line.split(" ", 1)[1]
+        lines_said = said.splitlines()
+        ready = next((line for line in lines_said if line.startswith("ready ")), None)
+        if ready is not None:
+            for line in lines_said:
+                if line.startswith(("root key ", "ready ")):
+                    print(line, flush=True)
+            return ready.split(" ", 1)[1]
         if process.poll() is not None:
             raise Failure(said.strip().removeprefix("lambent: ") or f"the cloud did not start; see {log}")
         time.sleep(0.02)
