@@ -51,6 +51,16 @@ def by_target_prefix() -> dict[str, tuple[str, ...]]:
     return {prefix: tuple(names) for prefix, names in found.items()}
 
 
+@cache
+def by_query_version() -> dict[str, tuple[str, ...]]:
+    """The services that speak the query protocol, by the API version that their forms carry."""
+    found: dict[str, list[str]] = {}
+    for name, entry in entries().items():
+        if entry.protocol == "query":
+            found.setdefault(entry.version, []).append(name)
+    return {version: tuple(names) for version, names in found.items()}
+
+
 def entry_of(name: str) -> ServiceEntry:
     """The entry of a service, made from its model."""
     metadata: dict[str, Any] = compile_model(name)["metadata"]

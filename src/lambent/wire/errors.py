@@ -57,3 +57,9 @@ class UnknownOperationException(ServiceError):
     """The request names an operation that the service does not have."""
 
     status = 404
+
+
+class MethodNotAllowed(ServiceError):
+    """S3 has no operation for the method and the path."""
+
+    status = 405

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
-from urllib.parse import parse_qsl
+from urllib.parse import unquote_plus
 
 from lambent import model
 from lambent.contracts.http import Request
@@ -11,13 +12,15 @@ from lambent.model import index
 
 from .codec import Route
 from .compression import decoded
-from .errors import UnknownOperationException
+from .errors import MethodNotAllowed, UnknownOperationException
 from .routes import Routes
 
 _FORM = "application/x-www-form-urlencoded"
+_S3_CONTROL = "/v20180820/"
 POST_OBJECT = "PostObject"
 PREFLIGHT = "Preflight"
 _PATH_MAX = 16_384
+_OLD_S3 = re.compile(r"s3-(?:[a-z]{2}(?:-[a-z]+)+-\d|external-1|fips-[a-z0-9-]+)").fullmatch
 
 
 @cache
@@ -90,21 +93,36 @@ def _host(host: str, bases: tuple[str, ...]) -> tuple[str, str, str]:
         if not host.endswith(base) or len(host) == len(base) or host[-len(base) - 1] != ".":
             continue
         labels = host[: -len(base) - 1].split(".")
-        for place, label in enumerate(labels):
-            if label == "s3" or label.startswith("s3-"):
-                region = labels[place + 1] if place + 1 < len(labels) else label[3:]
-                return "s3", ".".join(labels[:place]), region
+        place = _s3_label(labels)
+        if place is not None:
+            return "s3", ".".join(labels[:place]), _s3_region(labels, place)
         if labels[0] in index.by_signing_name():
             return labels[0], "", labels[1] if len(labels) > 1 else ""
         return "s3", ".".join(labels), ""
     return "", "", ""
 
 
+def _s3_label(labels: list[str]) -> int | None:
+    """Which label of a host name says `s3`: the last one, for a bucket's name may hold it too."""
+    for place in range(len(labels) - 1, -1, -1):
+        if labels[place] == "s3":
+            return place
+    # The old form, s3-us-west-2, stands at the end only.
+    return len(labels) - 1 if _OLD_S3(labels[-1]) else None
+
+
+def _s3_region(labels: list[str], place: int) -> str:
+    if labels[place] != "s3":
+        return labels[place][3:]
+    rest = [label for label in labels[place + 1 :] if label not in ("dualstack", "fips")]
+    return rest[0] if rest else ""
+
+
 def _unsigned(request: Request) -> str:
-    """The signing name of a request that is not signed and whose host says nothing: a form with an API version
-    belongs to the service of that version, everything else is for S3."""
-    if request.method == "POST" and request.headers.get("content-type", "").startswith(_FORM) and request.path == "/":
-        return ""
+    """The signing name of a request that is not signed and whose host says nothing: a form at the root is for a query
+    service, which `resolve` finds by the API version in the form; everything else is for S3."""
+    if request.path == "/" and request.method == "POST" and request.headers.get("content-type", "").startswith(_FORM):
+        return "sts"
     return "s3"
 
 
@@ -112,6 +130,9 @@ def _s3(request: Request, bucket: str, region: str) -> Route:
     path = f"/{bucket}{request.path}" if bucket else request.path
     if len(path) > _PATH_MAX:
         raise UnknownOperationException("The path is too long.")
+    if path.startswith(_S3_CONTROL) and "x-amz-account-id" in request.headers:
+        operation, labels = routes("s3control").find(request.method, path, request.query, request.headers) or ("", {})
+        return Route("s3control", operation, "rest-xml", region, labels)
     if request.method == "OPTIONS":
         return Route("s3", PREFLIGHT, "rest-xml", region, _s3_labels(path))
     if request.method == "POST" and request.headers.get("content-type", "").startswith("multipart/form-data"):
@@ -131,40 +152,59 @@ def _by_signing_name(request: Request, signing: str, region: str) -> Route | Non
     candidates = index.by_signing_name().get(signing, ())
     form = request.headers.get("content-type", "").startswith(_FORM) or "Action=" in request.query
     for name in candidates:
-        service = model.service_model(name)
-        if form and ({"query", "ec2"} & set(service.protocols) or "awsQueryCompatible" in service.metadata):
-            return Route(name, "", "ec2" if "ec2" in service.protocols else "query", region)
-        if service.metadata["protocol"].startswith("rest"):
+        query, rest = _forms(name)
+        if form and query:
+            return Route(name, "", query, region)
+        if rest:
             found = routes(name).find(request.method, request.path, request.query, request.headers)
             if found is not None:
-                return Route(name, found[0], service.metadata["protocol"], region, found[1])
+                return Route(name, found[0], rest, region, found[1])
     if not candidates:
         return None
     name = candidates[0]
     return Route(name, "", model.service_model(name).metadata["protocol"], region)
 
 
+@cache
+def _forms(name: str) -> tuple[str, str]:
+    """The protocol of a service that takes forms, and the one that has paths; each empty where it has none. A service
+    that is query-compatible takes forms, though its model names newer protocols only."""
+    service = model.service_model(name)
+    spoken = set(service.protocols)
+    query = (
+        "ec2" if "ec2" in spoken else "query" if "query" in spoken or "awsQueryCompatible" in service.metadata else ""
+    )
+    main = str(service.metadata["protocol"])
+    return query, main if main.startswith("rest") else ""
+
+
 def resolve(route: Route, request: Request, body: bytes) -> Route:
     """Complete the route of a query request by the Action of its form; other routes without an operation are those
     of no operation."""
+    if route.service == "s3":
+        raise MethodNotAllowed("The specified method is not allowed against this resource.")
     if route.protocol not in ("query", "ec2"):
         raise UnknownOperationException(f"{route.service} has no operation for {request.method} {request.path[:256]}.")
     if "content-encoding" in request.headers:
         body = decoded(request, body)[1]
-    fields: dict[str, str] = {}
-    for text in (request.query, body.decode("utf-8", "replace")):
-        for name, value in parse_qsl(text, max_num_fields=None) if "Action=" in text else ():
-            if name in ("Action", "Version"):
-                fields.setdefault(name, value)
-    action, version = fields.get("Action", ""), fields.get("Version", "")
-    same = index.by_signing_name().get(index.entries()[route.service].signing, ())
+    form = body.decode("utf-8", "replace")
+    action = _field(request.query, "Action") or _field(form, "Action")
+    version = _field(request.query, "Version") or _field(form, "Version")
+    signing = _scope(request)[0]
+    if signing:
+        same = index.by_signing_name().get(index.entries()[route.service].signing, ())
+    else:
+        same = (route.service, *index.by_query_version().get(version, ()))
     for name in same:
         if index.entries()[name].version == version and action in model.service_model(name).operations:
             return route._replace(service=name, operation=action)
     return route._replace(operation=action)
 
 
-def unsigned_form(version: str) -> str:
-    """The service that an unsigned form of an API version is for, or empty: STS's and Cognito's sign-in calls."""
-    found = [n for n, e in index.entries().items() if e.version == version and e.protocol == "query"]
-    return found[0] if len(found) == 1 else ""
+def _field(form: str, name: str) -> str:
+    """One field of a form, without decoding the others; empty where it is not there."""
+    sought = f"{name}="
+    start = 0 if form.startswith(sought) else form.find(f"&{sought}") + 1
+    if start == 0 and not form.startswith(sought):
+        return ""
+    return unquote_plus(form[start + len(sought) :].partition("&")[0])
