@@ -30,7 +30,7 @@ def raises(code: str) -> Iterator[None]:
 
 
 @pytest.fixture
-def example(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
+def example(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """The guide's files as a package, registered as the service ssm; yields the names of its test file."""
     blocks = dict(BLOCK.findall(GUIDE.read_text()))
     assert set(blocks) == {"keys", "errors", "api", "test"}
@@ -47,7 +47,7 @@ def example(monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Any]]:
     monkeypatch.setitem(registry.SERVICES, "ssm", PACKAGE)
     tests: dict[str, Any] = {"raises": raises}
     exec(compile(blocks["test"], f"{GUIDE.name}:test.py", "exec"), tests)
-    yield tests
+    return tests
 
 
 async def test_the_worked_example_works(example: dict[str, Any]) -> None:
