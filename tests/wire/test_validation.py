@@ -61,7 +61,15 @@ def refusal(service: str, operation: str, **params: Any) -> tuple[str, str]:
             {"AlarmName": "a", "StateValue": "INVALID", "StateReason": "r"},
             "ValidationError",
             "1 validation error detected: Value 'INVALID' at 'stateValue' failed to satisfy constraint: Member must "
-            "satisfy enum value set: [OK, ALARM, INSUFFICIENT_DATA]",
+            "satisfy enum value set: [INSUFFICIENT_DATA, ALARM, OK]",
+        ),
+        (
+            "cloudformation",
+            "CreateStack",
+            {"StackName": "*@da591fa3_$"},
+            "ValidationError",
+            "1 validation error detected: Value '*@da591fa3_$' at 'stackName' failed to satisfy constraint: Member must "
+            "satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/._+]*",
         ),
         (
             "iam",
@@ -93,7 +101,7 @@ def refusal(service: str, operation: str, **params: Any) -> tuple[str, str]:
             {"name": "n", "outputFormat": "foobar"},
             "ValidationException",
             "1 validation error detected: Value 'foobar' at 'outputFormat' failed to satisfy constraint: Member must "
-            "satisfy enum value set: [json, plain, w3c, raw, parquet]",
+            "satisfy enum value set: [w3c, raw, json, plain, parquet]",
         ),
         (
             "apigateway",
