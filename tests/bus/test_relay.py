@@ -219,3 +219,73 @@ def test_what_a_dead_node_left_is_delivered_by_the_next() -> None:
         assert len(target.got) == 1
 
     run(story())
+
+
+def test_a_key_error_of_a_target_is_a_failure_like_any_other() -> None:
+    def stumble(delivery: Delivery) -> None:
+        if delivery.attempt == 1:
+            raise KeyError("a bug of the target")
+
+    async def story() -> None:
+        target = Recorder(stumble)
+        cloud, relay = await started(target)
+        await emit(cloud, event(dead_letter=DEAD))
+        await pass_time(cloud, relay, 0)
+        await pass_time(cloud, relay, 2)
+        assert [(d.event.target, d.attempt) for d in target.got] == [(QUEUE, 1), (QUEUE, 2)]
+        assert await left(cloud) == 0
+
+    run(story())
+
+
+def test_an_address_that_is_no_arn_is_buried() -> None:
+    async def story() -> None:
+        target = Recorder()
+        cloud, relay = await started(target)
+        await emit(cloud, event(target="nowhere", dead_letter=DEAD))
+        await relay.settled()
+        assert [d.event.target for d in target.got] == [DEAD]
+
+    run(story())
+
+
+def test_stopping_does_not_wait_for_what_has_not_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_module, "UNDER_WAY_MAX", 1)
+
+    async def story() -> None:
+        finish = asyncio.Event()
+
+        async def wait() -> None:
+            await finish.wait()
+
+        target = Recorder(lambda _: wait())
+        cloud, relay = await started(target)
+        for _ in range(3):
+            await emit(cloud, event())
+        stopping = asyncio.ensure_future(relay.stop())
+        await asyncio.sleep(0)
+        finish.set()
+        await stopping
+        assert (len(target.got), await left(cloud)) == (1, 2)
+
+    run(story())
+
+
+def test_what_the_store_refused_to_forget_is_delivered_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        target = Recorder()
+        cloud, relay = await started(target)
+        with monkeypatch.context() as broken:
+            broken.setattr(outbox, "done", _fail)
+            await emit(cloud, event())
+            await relay.settled()
+        assert await left(cloud) == 1
+        await pass_time(cloud, relay, outbox.LEASE_NS / SECOND_NS + 1)
+        assert len(target.got) == 2
+        assert await left(cloud) == 0
+
+    run(story())
+
+
+def _fail(tx: Transaction, key: bytes) -> bool:
+    raise OSError("the disk is full")

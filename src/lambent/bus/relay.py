@@ -14,7 +14,7 @@ from typing import Literal
 import msgspec
 
 from lambent.contracts.clock import Alarm
-from lambent.contracts.events import Delivery, Event, TryAgain, Undeliverable, target_service
+from lambent.contracts.events import Delivery, Event, Target, TryAgain, Undeliverable, target_service
 from lambent.contracts.ports import Cloud, Reader, Transaction
 from lambent.kv import outbox
 from lambent.kv.outbox import Entry
@@ -141,7 +141,8 @@ class Relay:
         return outbox.claim(tx, self._cloud.clock.now_ns(), CLAIM_BATCH, outbox.LEASE_NS, self._node)
 
     def _settle(self) -> None:
-        if self._under_way == 0 and not self._ready and not self._sweeping:
+        # What is ready when the relay stops is left for the next start.
+        if self._under_way == 0 and (self._stopping or not self._ready) and not self._sweeping:
             self._idle.set()
 
     async def _carry(self, key: bytes, entry: Entry | None) -> None:
@@ -150,6 +151,10 @@ class Relay:
                 entry = await self._cloud.store.read(lambda tx: outbox.load(tx, key))
             if entry is not None:
                 await self._attempt(_Held(key, entry))
+        except Exception:
+            # The store failed, not the delivery: the entry is due again when its lease ends, so look then.
+            _log.exception("an event could not be read or put away")
+            self._arm(self._cloud.clock.now_ns() + outbox.LEASE_NS)
         finally:
             self._under_way -= 1
             self._pump()
@@ -161,12 +166,12 @@ class Relay:
             await self._give_up(held, f"its lease was lost {entry.losses} times")
             return
         delivery = Delivery(id=entry.id, event=entry.event, attempt=entry.attempts + 1, emitted_ns=entry.emitted_ns)
+        target = await self._target(held)
+        if target is None:
+            return
         self._keep(held)
         try:
-            target = self._cloud.targets[target_service(entry.event.target)]
             await target.deliver(delivery)
-        except KeyError:
-            await self._give_up(held, f"Lambent has not built a target for {entry.event.target}")
         except Undeliverable as refused:
             await self._give_up(held, str(refused))
         except TryAgain as again:
@@ -179,6 +184,15 @@ class Relay:
         finally:
             if held.alarm is not None:
                 held.alarm.cancel()
+
+    async def _target(self, held: _Held) -> Target | None:
+        """Who the event is for; None, and the event is given up, when nobody is."""
+        address = held.entry.event.target
+        try:
+            return self._cloud.targets[target_service(address)]
+        except (KeyError, ValueError):
+            await self._give_up(held, f"Lambent has not built a target for {address}")
+            return None
 
     def _keep(self, held: _Held) -> None:
         """Extend the lease while the delivery is under way: an invocation may take fifteen minutes."""

@@ -15,11 +15,13 @@ from lambent.contracts.ports import Reader
 from lambent.kit import Context
 
 from . import keys
-from .errors import InvalidParameterValueException
+from .errors import InvalidParameterValueException, ValidationException
 from .model import CODE_UNZIPPED_BYTES_MAX, LAYERS_MAX, Archive, Config, LayerUse
 from .names import layer_from_arn
 
 ENVIRONMENT_BYTES_MAX = 4096
+TIMEOUT_S_MAX = 900
+MEMORY_MB_MAX = 10_240
 RESERVED_VARIABLES = frozenset(
     (
         "_HANDLER",
@@ -139,10 +141,25 @@ def changed_config(ctx: Context, tx: Reader, old: Config, req: dict[str, Any]) -
         revision=ctx.cloud.ids.uuid(),
         modified_ms=ctx.now_ms,
     )
+    _check_limits(new)
     if new.runtime != old.runtime:
         _check_runtime(ctx, new.runtime)
     check_size(new)
     return new
+
+
+def _check_limits(config: Config) -> None:
+    """What AWS limits though its model does not say so."""
+    if config.timeout_s > TIMEOUT_S_MAX:
+        raise ValidationException(
+            f"1 validation error detected: Value '{config.timeout_s}' at 'timeout' failed to satisfy constraint: "
+            f"Member must have value less than or equal to {TIMEOUT_S_MAX}"
+        )
+    if config.memory_mb > MEMORY_MB_MAX:
+        raise InvalidParameterValueException(
+            f"'MemorySize' value failed to satisfy constraint: Member must have value less than or equal to "
+            f"{MEMORY_MB_MAX}"
+        )
 
 
 def check_size(config: Config) -> None:

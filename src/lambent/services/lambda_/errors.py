@@ -46,6 +46,12 @@ class AccessDeniedException(LambdaError):
     status = 403
 
 
+class ValidationException(ServiceError):
+    """A limit that the model does not tell; AWS's words are those of its generated checks."""
+
+    status = 400
+
+
 class RequestEntityTooLargeException(ServiceError):
     """The request is longer than the operation accepts; not in the model."""
 
@@ -54,6 +60,11 @@ class RequestEntityTooLargeException(ServiceError):
 
 class RequestTooLargeException(LambdaError):
     """The payload is longer than an invocation accepts."""
+
+
+def role_refused() -> AccessDeniedException:
+    """The function's role is gone, or no longer trusts Lambda."""
+    return AccessDeniedException("The role defined for the function cannot be assumed by Lambda.")
 
 
 def no_function(arn: str) -> ResourceNotFoundException:

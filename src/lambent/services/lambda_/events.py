@@ -135,10 +135,12 @@ class LambdaTarget:
         )
         try:
             return await self._cloud.compute.invoke(spec(runnable.function, runnable.config), invocation)
-        except TooManyRequests:
+        except (TooManyRequests, ServiceError) as refused:
+            # The function did not run, so no attempt counts: it was throttled, or its role cannot be assumed just now.
             # Waiting as long as the event has waited doubles the wait each time.
             delay_s = min(max(age_s, 1.0), THROTTLE_DELAY_S_MAX)
-            raise TryAgain("throttled", delay_s=delay_s, count=False) from None
+            reason = refused.message if isinstance(refused, ServiceError) else "throttled"
+            raise TryAgain(reason, delay_s=delay_s, count=False) from None
 
     async def check(self, target: str, principal: str, source: str, account: str) -> None:
         """Raise `Undeliverable` when the function does not exist or does not let the service in."""
@@ -173,7 +175,9 @@ class LambdaTarget:
         """Whether the function's role may send there; without it the record is lost, as on AWS."""
         config, function = job.runnable.config, job.runnable.function
         try:
-            session = await self._cloud.directory.role_session(config.role, function.name, PRINCIPAL)
+            session = await self._cloud.directory.role_session(
+                config.role, function.name, PRINCIPAL, source_arn=function.arn
+            )
         except ServiceError:
             return False
         action = _ACTIONS[parse(destination).service]

@@ -13,6 +13,8 @@ from lambent.contracts.errors import ServiceError
 from lambent.contracts.functions import FunctionSpec
 from lambent.contracts.ports import Cloud
 
+from .errors import role_refused
+
 PRINCIPAL = "lambda.amazonaws.com"
 SESSION_LENGTH_MAX = 64
 SESSION_S = 12 * 3600
@@ -44,9 +46,13 @@ class LambdaHost:
     async def credentials(self, spec: FunctionSpec) -> tuple[str, str, str]:
         """Fresh temporary credentials of the function's role: access key, secret, session token. `ServiceError` when
         the role is gone or no longer trusts Lambda."""
-        session = await self._cloud.directory.role_session(
-            spec.role, spec.name[:SESSION_LENGTH_MAX], PRINCIPAL, SESSION_S
-        )
+        try:
+            session = await self._cloud.directory.role_session(
+                spec.role, spec.name[:SESSION_LENGTH_MAX], PRINCIPAL, SESSION_S, source_arn=function_arn(spec)
+            )
+        except ServiceError as error:
+            _log.warning("%s cannot run as %s: %s", spec.arn, spec.role, error.message)
+            raise role_refused() from None
         return session.access_key, session.secret, session.token
 
     async def log(self, spec: FunctionSpec, stream: str, lines: list[Line]) -> None:
@@ -90,14 +96,21 @@ class LambdaHost:
 
     async def _caller(self, spec: FunctionSpec) -> Caller:
         now_ns = self._cloud.clock.now_ns()
-        key = (spec.role, spec.name)
+        key = (spec.role, function_arn(spec))
         kept = self._callers.get(key)
         if kept is not None and now_ns < kept[0]:
             return kept[1]
-        session = await self._cloud.directory.role_session(spec.role, spec.name[:SESSION_LENGTH_MAX], PRINCIPAL)
+        session = await self._cloud.directory.role_session(
+            spec.role, spec.name[:SESSION_LENGTH_MAX], PRINCIPAL, source_arn=function_arn(spec)
+        )
         self._callers = {k: v for k, v in self._callers.items() if now_ns < v[0]}
         self._callers[key] = (now_ns + CALLER_LIFETIME_NS, session.caller)
         return session.caller
+
+
+def function_arn(spec: FunctionSpec) -> str:
+    """The ARN of the function itself: what a role's trust policy may ask for as `aws:SourceArn`."""
+    return spec.arn.removesuffix(f":{spec.version}")
 
 
 def batches(lines: list[Line]) -> Iterator[list[dict[str, Any]]]:

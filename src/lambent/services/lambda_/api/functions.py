@@ -56,7 +56,7 @@ async def create_function(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     target = _unqualified(ref(ctx, req))
     if len(req.get("Tags", {})) > TAGS_MAX:
         raise InvalidParameterValueException(f"Number of tags exceeds resource tag limit. Maximum is {TAGS_MAX}.")
-    await _check_role(ctx, req["Role"], target.name)
+    await _check_role(ctx, req["Role"], target)
     _check_dead_letter(ctx, req)
     code = await archives.receive(ctx, req["Code"], "CreateFunction")
 
@@ -80,9 +80,10 @@ def _unqualified(target: Ref) -> Ref:
     return target
 
 
-async def _check_role(ctx: Context, role: str, name: str) -> None:
+async def _check_role(ctx: Context, role: str, target: Ref) -> None:
+    session = target.name[:_SESSION_LENGTH_MAX]
     try:
-        await ctx.cloud.directory.role_session(role, name[:_SESSION_LENGTH_MAX], "lambda.amazonaws.com")
+        await ctx.cloud.directory.role_session(role, session, "lambda.amazonaws.com", source_arn=target.arn)
     except ServiceError:
         raise InvalidParameterValueException("The role defined for the function cannot be assumed by Lambda.") from None
 
@@ -132,7 +133,7 @@ async def update_function_configuration(ctx: Context, req: dict[str, Any]) -> di
     target = ref(ctx, req)
     await ctx.cloud.store.read(lambda tx: _current(tx, target, req))
     if "Role" in req:
-        await _check_role(ctx, req["Role"], target.name)
+        await _check_role(ctx, req["Role"], target)
     _check_dead_letter(ctx, req)
 
     def update(tx: Transaction) -> dict[str, Any]:

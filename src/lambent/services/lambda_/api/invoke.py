@@ -26,6 +26,8 @@ from ..running import choose, spec
 from ..service import lambda_, on_function
 
 _UNBUILT = ("TenantId", "DurableExecutionName")
+_JSON = {"HTTPHeaders": {"content-type": "application/json"}}
+"""What AWS says of every function's answer, whatever it is."""
 
 
 @lambda_.operation(tx="none", authorize=on_function("InvokeFunction"), unbuilt=_UNBUILT)
@@ -36,10 +38,10 @@ async def invoke(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     client_context = _client_context(req.get("ClientContext", ""))
     if kind == "DryRun":
         await ctx.cloud.store.read(lambda tx: keys.resolve(tx, target))
-        return {"StatusCode": 204, "Payload": b""}
+        return {"StatusCode": 204}
     if kind == "Event":
         await _later(ctx, target, payload, client_context)
-        return {"StatusCode": 202, "Payload": b""}
+        return {"StatusCode": 202}
     return await _now(ctx, target, payload, client_context, req.get("LogType") == "Tail")
 
 
@@ -74,6 +76,7 @@ async def _now(ctx: Context, target: Ref, payload: bytes, client_context: str, t
         "StatusCode": 200,
         "Payload": outcome.payload,
         "ExecutedVersion": found.config.version,
+        "ResponseMetadata": _JSON,
     }
     if outcome.error:
         result["FunctionError"] = outcome.error
