@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
@@ -20,6 +20,7 @@ from .codec import Codec, Route
 from .errors import InvalidAction, MissingAction, UnknownOperationException
 from .identify import POST_OBJECT, PREFLIGHT, identify, resolve
 from .jsonrpc import JsonCodec
+from .names import Check, compile_names
 from .queryrpc import QueryCodec
 from .rest import rest_codec
 from .validation import compile_validator
@@ -69,17 +70,20 @@ def signing_name(service: str) -> str:
 
 
 @cache
-def _validator(service: str, operation: str) -> Any:
-    return compile_validator(service, model.service_model(service).operations[operation].input)
+def _checks(service: str, operation: str) -> tuple[Check, Callable[[dict[str, Any]], None] | None]:
+    shape = model.service_model(service).operations[operation].input
+    return compile_names(shape), compile_validator(service, shape)
 
 
 def validate(service: str, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
-    """Check parameters that did not come over the wire; returns them as a dict of their own."""
+    """Check parameters that did not come over the wire; returns them as a dict of their own. Raises the service's
+    validation error, and `ValidationException` for a parameter that the model does not have."""
     found = dict(params)
     if operation in model.service_model(service).operations:
-        check = _validator(service, operation)
-        if check is not None:
-            check(found)
+        names, constraints = _checks(service, operation)
+        names(found, "")
+        if constraints is not None:
+            constraints(found)
     return found
 
 
