@@ -28,6 +28,11 @@ _ASCII = {
     "XDigit": "0-9a-fA-F",
     "all": r"\x00-\U0010ffff",
 }
+_LINEAR = {
+    r"[ \t]*[\x20-\x7E]+([ \t]+[\x20-\x7E]+)*[ \t]*": r"\t*[\x20-\x7E][\t\x20-\x7E]*",
+    r"[ \t]*[^\x00-\x1F:\x7F]+([ \t]+[^\x00-\x1F:\x7F]+)*[ \t]*": r"\t*[^\x00-\x1F:\x7F][^\x00-\x08\x0A-\x1F:\x7F]*",
+}
+"""Parts of patterns that take exponential time, and their equals in linear time: 512 spaces must not hang a node."""
 _ALIASES = {"IsAlphabetic": "L", "LD": "L", "IsWhitespace": "Z"}
 
 
@@ -47,6 +52,8 @@ def compile_pattern(pattern: str | None) -> Callable[[str], bool] | None:
 
 def _translate(pattern: str) -> str:
     pattern = _SURROGATES.sub(_join_surrogates, pattern)
+    for slow, linear in _LINEAR.items():
+        pattern = pattern.replace(slow, linear)
     out, place, inside = [], 0, False
     while place < len(pattern):
         mark = pattern[place]
