@@ -68,8 +68,8 @@ def refusal(service: str, operation: str, **params: Any) -> tuple[str, str]:
             "CreateStack",
             {"StackName": "*@da591fa3_$"},
             "ValidationError",
-            "1 validation error detected: Value '*@da591fa3_$' at 'stackName' failed to satisfy constraint: Member must "
-            "satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/._+]*",
+            "1 validation error detected: Value '*@da591fa3_$' at 'stackName' failed to satisfy constraint: Member "
+            "must satisfy regular expression pattern: [a-zA-Z][-a-zA-Z0-9]*|arn:[-a-zA-Z0-9:/._+]*",
         ),
         (
             "iam",

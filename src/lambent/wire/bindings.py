@@ -6,7 +6,7 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl, unquote
+from urllib.parse import unquote
 
 import orjson
 
@@ -15,6 +15,7 @@ from lambent.model import OperationModel, Shape
 
 from . import scalars
 from .errors import SerializationException
+from .forms import pairs
 
 _READ: dict[str, Callable[[str], Any]] = {
     "boolean": scalars.read_boolean,
@@ -83,7 +84,8 @@ class RequestBindings:
         self._labels: list[tuple[str, str, Callable[[str], Any]]] = []
         self._query: dict[str, tuple[str, Callable[[str], Any], bool]] = {}
         self._query_map: tuple[str, bool] | None = None
-        self._headers: list[tuple[str, str, Callable[[str], Any]]] = []
+        # By the header's name: a request has ten headers, an operation of S3 binds forty.
+        self._headers: dict[str, tuple[tuple[str, Callable[[str], Any]], ...]] = {}
         self._prefixes: list[tuple[str, str]] = []
         self.bound: set[str] = set()
         shape = operation.input
@@ -98,7 +100,8 @@ class RequestBindings:
             elif location == "uri":
                 self._labels.append((wire_name, name, _READ.get(member.kind, str)))
             elif location == "header":
-                self._headers.append((wire_name.lower(), name, _header_reader(member)))
+                header = wire_name.lower()
+                self._headers[header] = (*self._headers.get(header, ()), (name, _header_reader(member)))
             elif location == "querystring":
                 self._bind_query(wire_name, name, member)
         self._names = frozenset(self._query)
@@ -116,26 +119,29 @@ class RequestBindings:
         found: dict[str, Any] = {}
         for label, name, read in self._labels:
             if label in labels:
-                found[name] = read(unquote(labels[label]))
+                text = labels[label]
+                found[name] = read(unquote(text) if "%" in text else text)
         if request.query and (self._query or self._query_map):
             self._read_query(request.query, found)
-        headers = request.headers
-        for header, name, read in self._headers:
-            text = headers.get(header)
-            if text is not None and (text or read is str):
-                found[name] = read(text)
+        if self._headers:
+            bound = self._headers
+            for header, text in request.headers.items():
+                if header in bound:
+                    for name, read in bound[header]:
+                        if text or read is str:
+                            found[name] = read(text)
         for prefix, name in self._prefixes:
-            values = {key[len(prefix) :]: value for key, value in headers.items() if key.startswith(prefix)}
+            values = {key[len(prefix) :]: text for key, text in request.headers.items() if key.startswith(prefix)}
             if values:
                 found[name] = values
         return found
 
     def _read_query(self, query: str, found: dict[str, Any]) -> None:
         try:
-            pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=_QUERY_FIELDS_MAX)
+            fields = pairs(query, _QUERY_FIELDS_MAX)
         except ValueError:
             raise SerializationException("The query string cannot be read.") from None
-        for key, text in pairs:
+        for key, text in fields:
             bound = self._query.get(key)
             if bound is None:
                 if self._query_map is not None:
@@ -189,7 +195,7 @@ class ResponseBindings:
     """Writes what a structure binds to headers and the status; `bound` names those members."""
 
     def __init__(self, shape: Shape | None) -> None:
-        self._headers: list[tuple[str, str, Callable[[Any], str]]] = []
+        self._headers: dict[str, tuple[str, Callable[[Any], str]]] = {}
         self._prefixes: list[tuple[str, str]] = []
         self._status = ""
         self.bound: set[str] = set()
@@ -197,7 +203,7 @@ class ResponseBindings:
             location = member.trait("location")
             wire_name = (member.location_name or name).lower()
             if location == "header":
-                self._headers.append((name, wire_name, _header_writer(member)))
+                self._headers[name] = (wire_name, _header_writer(member))
             elif location == "headers":
                 self._prefixes.append((name, member.location_name.lower()))
             elif location == "statusCode":
@@ -205,16 +211,23 @@ class ResponseBindings:
             else:
                 continue
             self.bound.add(name)
+        self._overlapping = any(not prefix for _, prefix in self._prefixes)
 
     def write(self, result: Mapping[str, Any], headers: list[tuple[str, str]], status: int) -> int:
         """Append headers; returns the status."""
-        for name, header, write in self._headers:
-            value = result.get(name)
-            if value is not None:
-                headers.append((header, write(value)))
+        if self._headers:
+            bound = self._headers
+            for name, value in result.items():
+                if name in bound and value is not None:
+                    header, write = bound[name]
+                    headers.append((header, write(value)))
         for name, prefix in self._prefixes:
-            sent = {header for header, _ in headers}
-            for key, value in (result.get(name) or {}).items():
+            values = result.get(name)
+            if not values:
+                continue
+            # A map without a prefix may hold what another member is bound to.
+            sent = {header for header, _ in headers} if self._overlapping else ()
+            for key, value in values.items():
                 header = f"{prefix}{key}".lower()
                 if header not in sent:
                     headers.append((header, str(value)))

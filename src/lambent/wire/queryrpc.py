@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
-from urllib.parse import parse_qsl
 
 from lambent.contracts.errors import ServiceError
 from lambent.contracts.http import Body, Request, Response
@@ -14,6 +13,7 @@ from lambent.model import OperationModel, Shape
 from . import scalars
 from .codec import Codec, Route, apply_metadata, error_status, query_code
 from .errors import MalformedInput
+from .forms import pairs
 from .xmlform import DECLARATION, Writer, escape, write_fields
 
 Node = dict[str, Any]
@@ -36,10 +36,8 @@ _READ_SCALARS: dict[str, Callable[[str], Any]] = {
 def form(request: Request, body: bytes) -> dict[str, str]:
     """The form's fields: those of the URL, and those of the body."""
     try:
-        fields = (
-            dict(parse_qsl(request.query, keep_blank_values=True, max_num_fields=FIELDS_MAX)) if request.query else {}
-        )
-        fields.update(parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS_MAX))
+        fields = dict(pairs(request.query, FIELDS_MAX))
+        fields.update(pairs(body.decode(), FIELDS_MAX))
     except ValueError:
         raise MalformedInput("The request's form cannot be read.") from None
     return fields
@@ -49,6 +47,10 @@ def tree(fields: Mapping[str, str]) -> Node:
     """The fields as nested levels of their dotted names."""
     root: Node = {}
     for name, value in fields.items():
+        if "." not in name:
+            if name:
+                root.setdefault(name, {})[""] = value
+            continue
         level = root
         parts = name.split(".")
         if len(parts) > DEPTH_MAX:

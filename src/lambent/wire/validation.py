@@ -1,8 +1,10 @@
 """Validators compiled from a shape's constraints; they word what is wrong as AWS does.
 
 A validator is called with (value, path, errors) and appends to errors; where a shape has nothing to check there is no
-validator. Paths are written as AWS writes them: member names begin with a lower-case letter, list positions count
-from 1, `tags.1.member.key`. A list or map of scalars is shown whole, with every constraint of what it holds.
+validator. Without a path (None) it only finds out whether anything is wrong: paths cost more than checks, and nearly
+all requests are right. Paths are written as AWS writes them: member names begin with a lower-case letter, list
+positions count from 1, `tags.1.member.key`. A list or map of scalars is shown whole, with every constraint of what it
+holds.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ from lambent.model import Shape
 from .errors import InvalidParameterException, ValidationError, ValidationException
 from .patterns import compile_pattern
 
-Validator = Callable[[Any, str, list[str]], None]
+Validator = Callable[[Any, str | None, list[str]], None]
 _MEASURED = ("string", "blob", "list", "map")
 _NUMBERS = ("integer", "long", "short", "byte", "float", "double")
 _SCALARS = ("string", "blob", *_NUMBERS)
@@ -52,9 +54,11 @@ def compile_validator(service: str, shape: Shape | None) -> Callable[[dict[str, 
     found_in = _error_class(service, shape)
 
     def validate(params: dict[str, Any]) -> None:
-        errors: list[str] = []
-        check(params, "", errors)
-        if errors:
+        broken: list[str] = []
+        check(params, None, broken)
+        if broken:
+            errors: list[str] = []
+            check(params, "", errors)
             noun = "error" if len(errors) == 1 else "errors"
             raise found_in(f"{len(errors)} validation {noun} detected: {'; '.join(errors)}")
 
@@ -149,7 +153,7 @@ class _Compiler:
     def _later(self, name: str) -> Validator:
         """The validator of a shape that contains itself: looked up when it runs, for it is not finished yet."""
 
-        def validate(value: Any, path: str, errors: list[str]) -> None:
+        def validate(value: Any, path: str | None, errors: list[str]) -> None:
             check = self._known[name]
             if check is not None:
                 check(value, path, errors)
@@ -157,7 +161,17 @@ class _Compiler:
         return validate
 
     def _structure(self, checks: list[tuple[str, str, Validator]], required: tuple[tuple[str, str], ...]) -> Validator:
-        def validate(value: Any, path: str, errors: list[str]) -> None:
+        by_name = {name: check for name, _, check in checks}
+
+        def validate(value: Any, path: str | None, errors: list[str]) -> None:
+            if path is None:
+                for name, _ in required:
+                    if value.get(name) is None:
+                        errors.append("")
+                for name, item in value.items():
+                    if item is not None and name in by_name:
+                        by_name[name](item, None, errors)
+                return
             prefix = f"{path}." if path else ""
             for name, spelled in required:
                 if value.get(name) is None:
@@ -170,7 +184,7 @@ class _Compiler:
         return validate
 
     def _scalar(self, rules: list[tuple[Callable[[Any], bool], str]]) -> Validator:
-        def validate(value: Any, path: str, errors: list[str]) -> None:
+        def validate(value: Any, path: str | None, errors: list[str]) -> None:
             for broken, words in rules:
                 if broken(value):
                     errors.append(self._say(f"'{show(value)}'", path, words))
@@ -193,7 +207,7 @@ class _Compiler:
         if not size and check is None and not inner:
             return None
 
-        def validate(value: Any, path: str, errors: list[str]) -> None:
+        def validate(value: Any, path: str | None, errors: list[str]) -> None:
             for broken, complaint in size:
                 if broken(value):
                     errors.append(self._say(f"'{show(value, shape)}'", path, complaint))
@@ -202,7 +216,7 @@ class _Compiler:
             if check is not None:
                 for number, item in enumerate(value, 1):
                     if item is not None:
-                        check(item, f"{path}.{number}.member", errors)
+                        check(item, None if path is None else f"{path}.{number}.member", errors)
 
         return validate
 
@@ -217,7 +231,7 @@ class _Compiler:
         key_words = f"Map keys must satisfy constraint: [{', '.join(self._described(shape.key))}]"
         value_words = f"Map value must satisfy constraint: [{', '.join(self._described(value_shape))}]"
 
-        def validate(value: Any, path: str, errors: list[str]) -> None:
+        def validate(value: Any, path: str | None, errors: list[str]) -> None:
             for broken, complaint in size:
                 if broken(value):
                     errors.append(self._say(f"'{show(value)}'", path, complaint))
@@ -228,7 +242,7 @@ class _Compiler:
             if check is not None:
                 for key, item in value.items():
                     if item is not None:
-                        check(item, f"{path}.{key}.member", errors)
+                        check(item, None if path is None else f"{path}.{key}.member", errors)
 
         return validate
 
@@ -260,7 +274,7 @@ class _Compiler:
             found.append(f"Member must satisfy regular expression pattern: {_written(shape)}")
         return found
 
-    def _say(self, shown: str, path: str, constraint: str) -> str:
+    def _say(self, shown: str, path: str | None, constraint: str) -> str:
         value = "" if self._secretive and shown != "null" else f" {shown}"
         return f"Value{value} at '{path}' failed to satisfy constraint: {constraint}"
 
