@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import select
 import time
 from pathlib import Path
 
@@ -210,13 +211,28 @@ class Group:
         for fd in self._files.values():
             os.close(fd)
         self._files.clear()
+        deadline_s = time.monotonic() + _CLOSE_TIMEOUT_S
         for folder in set(self._folders.values()):
-            deadline_s = time.monotonic() + _CLOSE_TIMEOUT_S
-            while time.monotonic() < deadline_s:
-                try:
-                    folder.rmdir()
-                    break
-                except FileNotFoundError:
-                    break
-                except OSError:
-                    time.sleep(0.005)
+            while time.monotonic() < deadline_s and not _removed(folder):
+                _await_end(self.processes())
+
+
+def _removed(folder: Path) -> bool:
+    try:
+        folder.rmdir()
+    except FileNotFoundError:
+        return True
+    except OSError:  # processes are still in it
+        return False
+    return True
+
+
+def _await_end(pids: list[int]) -> None:
+    """Wait until one of the processes has ended, or for a moment when none is left to wait for."""
+    pidfds = []
+    for pid in pids[:100]:
+        with contextlib.suppress(OSError):
+            pidfds.append(os.pidfd_open(pid))
+    select.select(pidfds, [], [], 0.05 if pidfds else 0.005)
+    for pidfd in pidfds:
+        os.close(pidfd)

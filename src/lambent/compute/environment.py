@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from lambent.contracts.clock import SystemClock
 from lambent.contracts.functions import FunctionSpec, Invocation
 
 from . import report
@@ -27,6 +28,7 @@ from .sandbox import Started
 
 FREEZE_DELAY_S = 0.002
 """How long an idle environment may finish what it does before it is frozen; calls in quick succession skip freezing."""
+_MACHINE = SystemClock()  # the clock that the function itself reads: its deadline must be on it
 _WATCH_S = 0.02
 _MEBIBYTE = 1 << 20
 _ANONYMOUS = re.compile(rb"RssAnon:\s+(\d+) kB")
@@ -156,13 +158,13 @@ class Environment:
         self._parked = None
         call.delivered = True
         invocation = call.invocation
-        deadline_ms = int(time.time() * 1000) + self.spec.timeout_s * 1000
+        deadline_ms = _MACHINE.now_ns() // 1_000_000 + self.spec.timeout_s * 1000
         headers = [
             (b"Lambda-Runtime-Aws-Request-Id", invocation.request_id),
             (b"Lambda-Runtime-Deadline-Ms", str(deadline_ms)),
             (b"Lambda-Runtime-Invoked-Function-Arn", invocation.invoked_arn or self.spec.arn),
             # awslambdaric ends without a word when this header is missing.
-            (b"Lambda-Runtime-Trace-Id", invocation.trace_id or f"Root=1-{int(time.time()):08x}-{0:024x};Sampled=0"),
+            (b"Lambda-Runtime-Trace-Id", invocation.trace_id or f"Root=1-{0:08x}-{0:024x};Sampled=0"),
         ]
         if invocation.client_context:
             headers.append((b"Lambda-Runtime-Client-Context", _ascii_json(invocation.client_context)))

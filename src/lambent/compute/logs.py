@@ -8,6 +8,7 @@ service that does not take events costs lines, never a call.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import Awaitable, Callable
 
@@ -90,6 +91,7 @@ class Shipper:
         self._pending_bytes = 0
         self._dropped = 0
         self._task: asyncio.Task[None] | None = None
+        self._hurry = asyncio.Event()
         self.failures = 0
 
     def add(self, spec: FunctionSpec, stream: str, time_ms: int, text: str) -> None:
@@ -107,7 +109,8 @@ class Shipper:
 
     async def _run(self) -> None:
         try:
-            await asyncio.sleep(_BATCH_DELAY_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), _BATCH_DELAY_S)
             await self._drain()
         finally:
             self._task = None
@@ -130,9 +133,11 @@ class Shipper:
 
     async def flush(self) -> None:
         """Wait until everything queued so far is delivered."""
+        self._hurry.set()
         while self._task is not None:
             await asyncio.wait([self._task])
         await self._drain()
+        self._hurry.clear()
 
 
 class Journal:

@@ -107,10 +107,10 @@ class Environments:
             while True:
                 seat = self._take(spec)
                 if seat is None:
-                    if self._starting >= self._starts_max:
-                        await self._wait()
-                        continue
-                    return await self._invoke_cold(spec, invocation)
+                    if self._starting < self._starts_max and self._has_room():
+                        return await self._invoke_cold(spec, invocation)
+                    await self._wait()
+                    continue
                 try:
                     return await self._call(seat, invocation, spec.timeout_s, 0.0, cold=False)
                 except Ended:
@@ -179,7 +179,6 @@ class Environments:
         started = False
         timeout_s = float(spec.timeout_s)
         try:
-            await self._room()
             environment, init_ms, fault = await supply.make(spec, journal, self._init_timeout_s, "init")
             if environment is None:
                 journal.write(report.start(invocation.request_id, spec.version))
@@ -334,16 +333,17 @@ class Environments:
             self._unlist(seat)
             self._end(seat)
 
-    async def _room(self) -> None:
-        """Wait until the machine has room for one more environment; idle ones of other functions make way."""
-        while len(self._seats) + self._starting > self._seats_max:
+    def _has_room(self) -> bool:
+        """Whether the machine has room for one more environment; idle ones of other functions make way. A call that
+        waits counts for nothing meanwhile, so that calls cannot wait for one another."""
+        while len(self._seats) + self._starting >= self._seats_max:
             idle = [seat for seats in self._idle.values() for seat in seats]
-            if idle:
-                seat = min(idle, key=lambda seat: seat.idle_since_ns)
-                self._unlist(seat)
-                self._end(seat)
-                continue
-            await self._wait()
+            if not idle:
+                return False
+            seat = min(idle, key=lambda seat: seat.idle_since_ns)
+            self._unlist(seat)
+            self._end(seat)
+        return True
 
     async def _wait(self) -> None:
         """Wait until an environment has become free or has ended, or a start is over."""
