@@ -34,7 +34,7 @@ def _function(ctx: Context, tx: Reader, req: dict[str, Any]) -> tuple[Ref, Funct
         )
     function = keys.functions.get(tx, *target.place)
     if function is None:
-        raise no_function(f"{target.arn}:{LATEST}" if req.get("ReservedConcurrentExecutions") is None else target.arn)
+        raise no_function(f"{target.arn}:{LATEST}")
     return target, function
 
 

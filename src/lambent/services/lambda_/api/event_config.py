@@ -31,16 +31,23 @@ def put_function_event_invoke_config(ctx: Context, tx: Transaction, req: dict[st
 
 @lambda_.operation(tx="write", authorize=on_function("UpdateFunctionEventInvokeConfig"))
 def update_function_event_invoke_config(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
-    return _put(ctx, tx, req, _existing(tx, ref(ctx, req)))
+    target = ref(ctx, req)
+    _function_exists(tx, target)
+    return _put(ctx, tx, req, _existing(tx, target))
+
+
+def _function_exists(tx: Reader, target: Ref) -> None:
+    try:
+        keys.resolve(tx, target)
+    except ResourceNotFoundException:
+        raise ResourceNotFoundException("The function doesn't exist.") from None
 
 
 def _put(ctx: Context, tx: Transaction, req: dict[str, Any], old: EventConfigRecord) -> dict[str, Any]:
     target = ref(ctx, req)
     if not any(name in req for name in ("MaximumRetryAttempts", "MaximumEventAgeInSeconds", "DestinationConfig")):
         raise InvalidParameterValueException("You must specify at least one of error handling or destination setting.")
-    if keys.functions.get(tx, *target.place) is None:
-        raise ResourceNotFoundException("The function doesn't exist.")
-    keys.resolve(tx, target)
+    _function_exists(tx, target)
     destinations = req.get("DestinationConfig", {})
     record = EventConfigRecord(
         req.get("MaximumRetryAttempts", old.retries),
@@ -67,7 +74,7 @@ def _destination(ctx: Context, tx: Reader, target: Ref, destinations: dict[str, 
     if service == "s3":
         raise NotBuilt("Lambent has not built S3 as a destination of asynchronous invocations yet.")
     if service not in DESTINATIONS:
-        raise InvalidParameterValueException(f"The provided destination config {when} {text} is invalid.")
+        raise InvalidParameterValueException(f"The provided destination config {_shown(destinations)} is invalid.")
     if service == "lambda":
         function = from_arn(text)
         if function is not None and function.place == target.place:
@@ -76,6 +83,17 @@ def _destination(ctx: Context, tx: Reader, target: Ref, destinations: dict[str, 
             raise InvalidParameterValueException(f"The destination ARN {text} is invalid.")
     target_of(ctx.cloud, service, "a destination of asynchronous invocations")
     return text
+
+
+def _shown(destinations: dict[str, Any]) -> str:
+    """A DestinationConfig as AWS's server prints it."""
+    shown = []
+    for name in ("OnSuccess", "OnFailure"):
+        value = "null"
+        if name in destinations:
+            value = f"{name}(destination={destinations[name].get('Destination', 'null')})"
+        shown.append(f"on{name[2:]}={value}")
+    return f"DestinationConfig({', '.join(shown)})"
 
 
 def _existing(tx: Reader, target: Ref) -> EventConfigRecord:
@@ -103,8 +121,7 @@ def delete_function_event_invoke_config(ctx: Context, tx: Transaction, req: dict
 @lambda_.operation(tx="read", authorize=on_function("ListFunctionEventInvokeConfigs"))
 def list_function_event_invoke_configs(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     target = ref(ctx, req)
-    if keys.functions.get(tx, *target.place) is None:
-        raise ResourceNotFoundException("The function doesn't exist.")
+    _function_exists(tx, target._replace(qualifier=""))
     limit = page_size(req)
     after = position(req, keys.event_configs)
     found = keys.event_configs.scan(tx, *target.place, after=after, limit=limit + 1)

@@ -104,6 +104,8 @@ def _tagged_function(tx: Reader, resource: str) -> tuple[Ref, FunctionRecord]:
 @lambda_.operation(tx="write", authorize=_tag_checks("TagResource"))
 def tag_resource(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
     target, function = _tagged_function(tx, req["Resource"])
+    if not req["Tags"]:
+        raise InvalidParameterValueException("An error occurred and the request cannot be processed.")
     tags = {**function.tags, **req["Tags"]}
     if len(tags) > TAGS_MAX:
         raise InvalidParameterValueException(f"Number of tags exceeds resource tag limit. Maximum is {TAGS_MAX}.")
