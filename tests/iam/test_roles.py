@@ -146,3 +146,20 @@ def test_suffixes_of_service_linked_roles() -> None:
         await iam.refused(NotBuilt.code, unknown, "CreateServiceLinkedRole", AWSServiceName="none.amazonaws.com")
 
     scene(play)
+
+
+def test_only_those_who_exist_can_be_trusted() -> None:
+    async def play(iam: Iam) -> None:
+        arn = f"{ARN}user/team/ada"
+        trust = TRUST.replace('"Service": "lambda.amazonaws.com"', f'"AWS": "{arn}"')
+        message = f'Invalid principal in policy: "AWS":"{arn}"'
+        create = {"RoleName": "worker", "AssumeRolePolicyDocument": trust}
+        await iam.refused("MalformedPolicyDocument", message, "CreateRole", **create)
+        await iam("CreateUser", UserName="ada")  # at another path, so it is another ARN
+        await iam.refused("MalformedPolicyDocument", message, "CreateRole", **create)
+        await iam("UpdateUser", UserName="ada", NewPath="/team/")
+        await iam("CreateRole", **create)
+        gone = {"RoleName": "worker", "PolicyDocument": trust.replace("ada", "bob")}
+        await iam.refused("MalformedPolicyDocument", message.replace("ada", "bob"), "UpdateAssumeRolePolicy", **gone)
+
+    scene(play)

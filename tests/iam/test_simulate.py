@@ -97,6 +97,28 @@ def test_custom_policies_context_and_boundary() -> None:
     scene(play)
 
 
+def test_each_action_is_tried_on_each_resource() -> None:
+    async def play(iam: Iam) -> None:
+        found = await iam(
+            "SimulateCustomPolicy",
+            PolicyInputList=[allow("s3:GetObject", f"{BUCKET}/open/*")],
+            ActionNames=["s3:GetObject", "s3:PutObject"],
+            ResourceArns=[f"{BUCKET}/open/a", f"{BUCKET}/closed/a"],
+        )
+        results = [
+            (one["EvalActionName"], one["EvalResourceName"].removeprefix(BUCKET), one["EvalDecision"])
+            for one in found["EvaluationResults"]
+        ]
+        assert results == [
+            ("s3:GetObject", "/open/a", "allowed"),
+            ("s3:GetObject", "/closed/a", "implicitDeny"),
+            ("s3:PutObject", "/open/a", "implicitDeny"),
+            ("s3:PutObject", "/closed/a", "implicitDeny"),
+        ]
+
+    scene(play)
+
+
 def test_results_come_in_pages() -> None:
     async def play(iam: Iam) -> None:
         actions = [f"s3:Get{number}" for number in range(5)]

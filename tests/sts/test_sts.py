@@ -313,6 +313,10 @@ def test_whose_a_key_is() -> None:
     async def play(sts: Sts) -> None:
         ada = await sts.user()
         assert await sts("GetAccessKeyInfo", AccessKeyId=ada.access_key) == {"Account": ACCOUNT}
+        other = (await sts.cloud.call("iam", "CreateAccessKey", root(AWAY)))["AccessKey"]["AccessKeyId"]
+        assert (len(ada.access_key), len(other)) == (20, 20)
+        await sts.cloud.call("iam", "DeleteAccessKey", root(AWAY), AccessKeyId=other)
+        assert await sts("GetAccessKeyInfo", AccessKeyId=other) == {"Account": AWAY}  # the key itself says it
         found = await sts("GetAccessKeyInfo", AccessKeyId="ASIAQNZGKIQY56JQ7WML")
         assert found == {"Account": "029608264753"}
         with pytest.raises(ServiceError, match="Invalid value"):

@@ -131,6 +131,10 @@ class Directory(Protocol):
         """The role of an ARN; None when there is none."""
         ...
 
+    def principal_exists(self, tx: Reader, arn: str) -> bool:
+        """Whether the user or role that a policy names as its principal exists; true of all other ARNs."""
+        ...
+
     def key_account(self, tx: Reader, access_key: str) -> str | None:
         """The account that an access key, in use or not, belongs to; None when unknown."""
         ...

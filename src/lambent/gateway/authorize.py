@@ -73,7 +73,7 @@ class PolicyGuard:
     def _evaluate(self, tx: Reader, caller: Caller, check: Check) -> tuple[AccessRequest, Decision]:
         resource_policies: tuple[NamedPolicy, ...] = ()
         if check.resource_policy is not None:
-            resource_policies = (NamedPolicy(check.resource, check.resource_policy),)
+            resource_policies = (NamedPolicy(check.policy_owner or check.resource, check.resource_policy),)
         request = AccessRequest(
             caller, check.action, check.resource, check.conditions, resource_policies, check.resource_account
         )

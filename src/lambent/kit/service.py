@@ -26,13 +26,15 @@ TxMode = Literal["read", "write", "none"]
 
 class Check(NamedTuple):
     """One question to the policy room. `resource_policy` is the document attached to the resource, if any;
-    `resource_account` its owner (empty: the caller's account)."""
+    `resource_account` its owner (empty: the caller's account); `policy_owner` the ARN of the resource that carries the
+    document, where that is another one (an object's bucket)."""
 
     action: str
     resource: str
     conditions: Conditions = _NO_CONDITIONS
     resource_policy: str | None = None
     resource_account: str = ""
+    policy_owner: str = ""
 
 
 Authorizer = Callable[[Context, Reader, dict[str, Any]], list[Check]]

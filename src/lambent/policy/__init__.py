@@ -4,7 +4,7 @@ from .context import canonical_user_id
 from .document import Document, Statement, compile_document
 from .engine import evaluate, matching
 from .explain import explain
-from .grammar import MalformedPolicyDocument, parse_document
+from .grammar import MalformedPolicyDocument, named_principals, parse_document
 
 __all__ = [
     "Document",
@@ -15,5 +15,6 @@ __all__ = [
     "evaluate",
     "explain",
     "matching",
+    "named_principals",
     "parse_document",
 ]

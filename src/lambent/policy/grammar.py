@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
 from lambent.contracts.errors import ServiceError
@@ -152,6 +153,14 @@ def _check_principals(statement: dict[str, Any], kind: Kind) -> None:
         for name in _texts(value, f'Invalid principal in policy: "{key}"'):
             if not name or (key == "AWS" and not _PRINCIPAL.fullmatch(name)):
                 _refuse(f'Invalid principal in policy: "{key}":"{name}"')
+
+
+def named_principals(statement: Mapping[str, Any]) -> Iterator[str]:
+    """The ARNs that a checked statement names as principals or excepts from them; wildcards and ids are left out."""
+    for member in ("Principal", "NotPrincipal"):
+        element = statement.get(member)
+        if isinstance(element, dict):
+            yield from (name for name in strings(element.get("AWS", [])) if name.startswith("arn:"))
 
 
 def _texts(value: Any, message: str) -> tuple[str, ...]:

@@ -102,6 +102,17 @@ class IamDirectory:
         )
         return _remember(self._sessions, access_key, (session, made))[1]
 
+    def principal_exists(self, tx: Reader, arn: str) -> bool:
+        """Whether the user or role that a policy names as its principal exists; true of all other ARNs."""
+        parts = arn.split(":", 5)
+        if len(parts) != 6 or parts[2] != "iam":
+            return True
+        kind, _, name = parts[5].partition("/")
+        if kind not in ("user", "role"):
+            return True
+        entity = keys.find(tx, kind, parts[4], name.rpartition("/")[2])
+        return entity is not None and entity.arn == arn
+
     def key_account(self, tx: Reader, access_key: str) -> str | None:
         """The account of an access key of any kind; None when unknown."""
         found = self.credential(tx, access_key)
@@ -122,7 +133,11 @@ class IamDirectory:
         ids = self._cloud.ids
         made_ms = self._cloud.clock.now_ns() // 1_000_000
         key = model.AccessKey(
-            id=ids.unique("AKIA"), secret=ids.alphanumeric(40), account=account, user="", created_ms=made_ms
+            id=model.access_key_id(ids, "AKIA", account),
+            secret=ids.alphanumeric(40),
+            account=account,
+            user="",
+            created_ms=made_ms,
         )
 
         def make(tx: Transaction) -> bool:
@@ -169,7 +184,7 @@ class IamDirectory:
         """Make and store temporary credentials; forgets some that have expired."""
         ids = self._cloud.ids
         now_ns = self._cloud.clock.now_ns()
-        access_key = ids.unique("ASIA")
+        access_key = keys.new_access_key(tx, ids, "ASIA", caller.account)
         caller = msgspec.structs.replace(caller, access_key=access_key, issued_at_ns=now_ns)
         secret, token = ids.alphanumeric(40), f"FwoGZXIvYXdz{ids.alphanumeric(200)}"
         expires_ns = now_ns + duration_s * 1_000_000_000

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from typing import Any, TypeVar
 
+from lambent.contracts.ids import Ids
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kv.table import Table
 
@@ -144,3 +145,11 @@ def users_of_policy(tx: Reader, table: Table[model.Mark], account: str, arn: str
     """(kind, lower-case name) of each entity that `table` (ATTACHMENTS, BOUNDARIES) notes for a policy."""
     found = [table.parts(key) for key, _ in table.scan(tx, account, arn)]
     return [(str(parts[2]), str(parts[3])) for parts in found]
+
+
+def new_access_key(tx: Reader, ids: Ids, prefix: str, account: str) -> str:
+    """An access key id that nobody has yet."""
+    while True:
+        key = model.access_key_id(ids, prefix, account)
+        if KEYS.get(tx, key) is None and SESSIONS.get(tx, key) is None:
+            return key

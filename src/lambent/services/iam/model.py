@@ -8,8 +8,17 @@ from urllib.parse import quote
 import msgspec
 
 from lambent.contracts.caller import Caller
+from lambent.contracts.ids import Ids
 
 Tags = tuple[tuple[str, str], ...]
+_BASE32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+
+
+def access_key_id(ids: Ids, prefix: str, account: str) -> str:
+    """A new access key id: `prefix` (AKIA, ASIA) and 16 base-32 characters that spell out the account, as AWS's do:
+    a one, forty bits of account, 39 random ones. Not secret; whoever stores it checks that it is new."""
+    bits = 1 << 79 | int(account) << 39 | ids.random.getrandbits(39)
+    return prefix + "".join(_BASE32[bits >> shift & 31] for shift in range(75, -1, -5))
 
 
 class Entity(msgspec.Struct, frozen=True, kw_only=True):

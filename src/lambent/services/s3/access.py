@@ -102,7 +102,12 @@ def object_check(
         for tag, value in record.settings.tags:
             conditions[f"s3:existingobjecttag/{tag.lower()}"] = value
     return Check(
-        action, f"{bucket.arn}/{key}", conditions, acl.resource_policy(bucket, ctx.caller, key, grants), bucket.account
+        action,
+        f"{bucket.arn}/{key}",
+        conditions,
+        acl.resource_policy(bucket, ctx.caller, key, grants),
+        bucket.account,
+        bucket.arn,
     )
 
 

@@ -58,7 +58,7 @@ def create_access_key(ctx: Context, tx: Transaction, req: Req) -> Req:
         raise LimitExceeded(f"Cannot exceed quota for AccessKeysPerUser: {KEYS_PER_USER_MAX}")
     ids = ctx.cloud.ids
     key = model.AccessKey(
-        id=ids.unique("AKIA"),
+        id=keys.new_access_key(tx, ids, "AKIA", ctx.account),
         secret=ids.alphanumeric(40),
         account=ctx.account,
         user=user.name if user is not None else "",

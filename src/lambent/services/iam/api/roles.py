@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
-from lambent.policy import parse_document
+from lambent.policy import MalformedPolicyDocument, named_principals, parse_document
 from lambent.services.iam import keys, model
 from lambent.services.iam.base import about, about_path, get, iam, replace, scan_page, tags_of
 from lambent.services.iam.errors import DeleteConflict, EntityAlreadyExists, LimitExceeded, UnmodifiableEntity
@@ -37,9 +38,14 @@ def role_shape(role: model.RoleRecord, *, session: bool = True, full: bool = Tru
     return found | extras(role) if full else found
 
 
-def check_trust(document: str) -> str:
-    """Check a trust policy's grammar and size."""
+def check_trust(ctx: Context, tx: Reader, document: str) -> str:
+    """Check a trust policy's grammar and size, and that the users and roles that it trusts exist."""
     parse_document(document, "trust")
+    statements = json.loads(document)["Statement"]
+    for statement in [statements] if isinstance(statements, dict) else statements:
+        for arn in named_principals(statement):
+            if not ctx.cloud.directory.principal_exists(tx, arn):
+                raise MalformedPolicyDocument(f'Invalid principal in policy: "AWS":"{arn}"')
     if non_blank(document) > TRUST_SIZE_MAX:
         raise LimitExceeded(f"Cannot exceed quota for ACLSizePerRole: {TRUST_SIZE_MAX}")
     return document
@@ -66,7 +72,7 @@ def create_role(ctx: Context, tx: Transaction, req: Req) -> Req:
         path=req.get("Path", "/"),
         id=ctx.cloud.ids.unique("AROA"),
         created_ms=ctx.now_ms,
-        trust=check_trust(req["AssumeRolePolicyDocument"]),
+        trust=check_trust(ctx, tx, req["AssumeRolePolicyDocument"]),
         description=req.get("Description", ""),
         session_s_max=req.get("MaxSessionDuration", 3600),
         tags=tags_of(req),
@@ -108,7 +114,7 @@ def update_role_description(ctx: Context, tx: Transaction, req: Req) -> Req:
 @iam.operation(tx="write", authorize=about("role", "UpdateAssumeRolePolicy"))
 def update_assume_role_policy(ctx: Context, tx: Transaction, req: Req) -> None:
     role = modifiable(get(tx, "role", ctx, req["RoleName"]))
-    keys.save(tx, replace(role, trust=check_trust(req["PolicyDocument"])))
+    keys.save(tx, replace(role, trust=check_trust(ctx, tx, req["PolicyDocument"])))
 
 
 @iam.operation(tx="write", authorize=about("role", "DeleteRole"))

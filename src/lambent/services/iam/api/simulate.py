@@ -131,8 +131,9 @@ def _simulate(subject: Subject, req: Req) -> Req:
     conditions = _conditions(req)
     results = []
     for action in req["ActionNames"]:
-        specific = [_evaluate(subject, req, action, resource, conditions) for resource in resources]
-        results.append(_result(subject, action, specific, "ResourceArns" in req))
+        for resource in resources:
+            evaluated = _evaluate(subject, req, action, resource, conditions)
+            results.append(_result(subject, action, evaluated, "ResourceArns" in req))
     numbered = [(f"{number:06}", result) for number, result in enumerate(results)]
     found = page(numbered, req, "EvaluationResults", lambda row: row[0])
     found["EvaluationResults"] = [result for _, result in found["EvaluationResults"]]
@@ -209,13 +210,11 @@ def _word(decision: Decision) -> str:
     return "explicitDeny" if decision.explicit else "implicitDeny"
 
 
-def _result(subject: Subject, action: str, specific: list[_Evaluated], named: bool) -> Req:
-    # The result as a whole is the strictest of those for single resources.
-    order = ("explicitDeny", "implicitDeny", "allowed")
-    whole = min(specific, key=lambda one: order.index(_word(one.decision)))
+def _result(subject: Subject, action: str, whole: _Evaluated, named: bool) -> Req:
+    """The result of one action on one resource. AWS says everything twice for a resource that the request names."""
     found: Req = {
         "EvalActionName": action,
-        "EvalResourceName": whole.resource if len(specific) == 1 else "*",
+        "EvalResourceName": whole.resource,
         "EvalDecision": _word(whole.decision),
         "MatchedStatements": whole.matched,
         "MissingContextValues": whole.missing,
@@ -225,7 +224,7 @@ def _result(subject: Subject, action: str, specific: list[_Evaluated], named: bo
     if subject.boundary is not None:
         found["PermissionsBoundaryDecisionDetail"] = {"AllowedByPermissionsBoundary": whole.within_boundary}
     if named:
-        found["ResourceSpecificResults"] = [_specific(subject, one) for one in specific]
+        found["ResourceSpecificResults"] = [_specific(subject, whole)]
     return found
 
 

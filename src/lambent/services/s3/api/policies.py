@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from msgspec.structs import replace
 
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
-from lambent.policy import MalformedPolicyDocument, parse_document
 
-from .. import access, acl, errors, events, keys, settings, versions
+from .. import access, acl, bucket_policy, errors, events, keys, settings, versions
 from .._service import s3
-from ..model import BucketRecord
 from .objects import version_for_change
 
 _POLICY_BYTES_MAX = 20 * 1024
@@ -51,7 +48,7 @@ def put_bucket_policy(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dic
     policy = settings.document(req, "Policy")
     if len(policy.encode()) > _POLICY_BYTES_MAX:
         raise errors.InvalidArgument("Policy exceeds the maximum allowed document size.")
-    _check(bucket, policy)
+    bucket_policy.check(tx, ctx.cloud.directory, bucket, policy)
     if bucket.block.block_policy and acl.is_public_policy(policy):
         raise errors.AccessDenied(
             f"User: {ctx.caller.arn} is not authorized to perform: s3:PutBucketPolicy on resource: "
@@ -60,38 +57,6 @@ def put_bucket_policy(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dic
         )
     keys.buckets.put(tx, replace(bucket, policy=policy), bucket.name)
     return _GONE
-
-
-def _check(bucket: BucketRecord, policy: str) -> None:
-    """MalformedPolicy unless it is a resource policy about this bucket."""
-    try:
-        parse_document(policy, "resource")
-        statements = json.loads(policy)["Statement"]
-    except MalformedPolicyDocument as error:
-        raise errors.MalformedPolicy(str(error)) from None
-    except (ValueError, KeyError, TypeError):
-        raise errors.MalformedPolicy("Policies must be valid JSON and the first byte must be '{'") from None
-    for statement in [statements] if isinstance(statements, dict) else statements:
-        if "Principal" not in statement and "NotPrincipal" not in statement:
-            raise errors.MalformedPolicy("Missing required field Principal")
-        for member in ("Resource", "NotResource"):
-            named = statement.get(member, [])
-            for resource in [named] if isinstance(named, str) else named:
-                if not _about(bucket, resource):
-                    raise errors.MalformedPolicy("Policy has invalid resource")
-        if "Resource" not in statement and "NotResource" not in statement:
-            raise errors.MalformedPolicy("Missing required field Resource")
-
-
-def _about(bucket: BucketRecord, resource: str) -> bool:
-    """Whether a resource of a policy can mean the bucket or its objects."""
-    if resource == "*":
-        return True
-    name = resource.removeprefix("arn:aws:s3:::").partition("/")[0]
-    if "*" in name or "?" in name:
-        fixed = name.replace("?", "*").partition("*")[0]
-        return resource.startswith("arn:aws:s3:::") and bucket.name.startswith(fixed)
-    return resource.startswith("arn:aws:s3:::") and (name == bucket.name or "${" in name)
 
 
 @s3.operation(tx="write", authorize=access.on_bucket("s3:DeleteBucketPolicy"))

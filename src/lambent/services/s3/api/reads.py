@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from lambent.contracts.caller import Principal
@@ -139,6 +140,14 @@ def _override(ctx: Context, req: dict[str, Any], found: dict[str, Any]) -> None:
                 raise errors.InvalidRequest(
                     "Request specific response headers cannot be used for anonymous GET requests."
                 )
+            try:
+                str(req[member]).encode("iso-8859-1")
+            except UnicodeEncodeError:
+                raise errors.InvalidArgument(
+                    "Header value cannot be represented using ISO-8859-1.",
+                    ArgumentName="response-" + re.sub("(?<!^)(?=[A-Z])", "-", header).lower(),
+                    ArgumentValue=req[member],
+                ) from None
             found[header] = req[member]
 
 
