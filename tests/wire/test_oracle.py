@@ -40,7 +40,6 @@ SPOKEN = [
     ("ec2", "ec2"),
 ]
 BY_HAND = {
-    "WriteGetObjectResponse": "its route is a part of the host name, which has an alphabet of its own",
     "ListDirectoryBuckets": "it differs from ListBuckets by its host only",
     "GetBucketLocation": "botocore reads its answer in a handler of its own",
     "GetBucketNotification": "replaced by another operation of the same path",
