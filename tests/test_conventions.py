@@ -18,7 +18,7 @@ FILES = sorted(path for folder in FOLDERS for path in (ROOT / folder).rglob("*.p
 MODULES = [path for path in FILES if path.is_relative_to(SOURCE)]
 CLOCK_CALLS = re.compile(r"\btime\.(time|time_ns|sleep)\(|\bdatetime\.(now|utcnow|today)\(|\basyncio\.sleep\((?!0\))")
 RANDOM_CALLS = re.compile(
-    r"\buuid\.uuid[14]\(|\brandom\.(random|randint|choice|getrandbits)\(|\bsecrets\.|\bos\.urandom\("
+    r"\buuid\.uuid[14]\(|(?<![\w.])random\.(random|randint|choice|getrandbits)\(|\bsecrets\.|\bos\.urandom\("
 )
 WALL_CLOCK_HOMES = ("contracts/clock.py", "contracts/ids.py")
 """The clock and the source of ids themselves."""
