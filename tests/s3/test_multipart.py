@@ -271,3 +271,12 @@ def test_a_part_is_copied_from_an_object() -> None:
             )
 
     run(body)
+
+
+def test_a_post_to_an_object_that_says_nothing_else_is_no_operation() -> None:
+    async def body(cloud: S3Cloud) -> None:
+        with pytest.raises(errors.MethodNotAllowed) as caught:
+            await cloud.s3("CompleteMultipartUpload", Key="key")
+        assert caught.value.fields == {"Method": "POST", "ResourceType": "OBJECT"}
+
+    run(body)

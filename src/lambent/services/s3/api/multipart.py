@@ -205,6 +205,8 @@ async def complete_multipart_upload(ctx: Context, req: dict[str, Any]) -> dict[s
     """Make an object of the parts. Repeating a completion that succeeded answers the same again."""
     conditions.check_write_form(req)
     store = ctx.cloud.store
+    if "UploadId" not in req:  # a POST to an object that says nothing else
+        raise errors.MethodNotAllowed(Method="POST", ResourceType="OBJECT")
     planned = await store.read(lambda tx: _plan(ctx, tx, req))
     if isinstance(planned, dict):
         planned.pop("_repeated", None)
