@@ -239,6 +239,10 @@ def test_subscriptions_are_kept_and_checked() -> None:
             await subscribe(cloud, to=FUNCTION.replace("open", "closed"))
         with pytest.raises(InvalidParameterException, match="Invalid character"):
             await subscribe(cloud, pattern="a@b")
+        own = GROUP.rpartition("/")[2]
+        for destination in (f"function:{own}", f"function:{own}:live"):
+            with pytest.raises(InvalidParameterException, match="reserved for the function log output"):
+                await subscribe(cloud, to=f"arn:aws:lambda:us-east-1:000000000000:{destination}")
         await subscribe(cloud, "one")
         await subscribe(cloud, "two")
         await subscribe(cloud, "two", pattern="x")

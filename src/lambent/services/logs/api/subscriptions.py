@@ -58,11 +58,16 @@ async def put_subscription_filter(ctx: Context, req: dict[str, Any]) -> None:
 
 async def _check_destination(ctx: Context, group: GroupRecord, destination: str) -> None:
     try:
-        service = arn.parse(destination).service
+        place = arn.parse(destination)
     except ValueError:
         raise InvalidParameterException("destinationArn is not a valid ARN.") from None
-    if service != "lambda":
-        raise NotBuilt(f"Lambent has not built subscription filters to {service} yet.")
+    if place.service != "lambda":
+        raise NotBuilt(f"Lambent has not built subscription filters to {place.service} yet.")
+    # A function that is started by its own log would never rest again.
+    if group.name == f"/aws/lambda/{place.resource.removeprefix('function:').partition(':')[0]}":
+        raise InvalidParameterException(
+            "The log group provided is reserved for the function log output of the destination function."
+        )
     try:
         await ctx.cloud.targets["lambda"].check(destination, PRINCIPAL, f"{group.arn}:*", ctx.account)
     except Undeliverable:
