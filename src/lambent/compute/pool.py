@@ -9,6 +9,7 @@ events fills the machine instead of choking it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections import deque
 from collections.abc import Callable
@@ -24,10 +25,13 @@ from .doorway import Doorway
 from .environment import Ended, Environment
 from .logs import Journal
 from .probe import choose_driver
+from .process import Process
 from .report import Fault
 from .runtimes import Progress, Runtimes
 from .sandbox import Driver
 from .supply import Supply
+
+_log = logging.getLogger("lambent.compute")
 
 ACCOUNT_CONCURRENCY = 1000
 INIT_TIMEOUT_S = 10.0
@@ -366,6 +370,8 @@ class Environments:
             doorway = Doorway(endpoint)
             cgroups = Cgroups()
             self.driver = choose_driver(kind, folder, endpoint, doorway.port, network)
+            if isinstance(self.driver, Process):
+                _log.warning("functions run as plain processes, NOT in a sandbox; `lambent doctor` says why")
             self._supply = Supply(
                 self._host, self._clock, self._ids, folder, self.driver, cgroups, self._runtimes, doorway, door
             )
