@@ -154,7 +154,10 @@ def test_an_asynchronous_call_runs_once_with_the_callers_request_id() -> None:
         answer = await cloud.lambda_("InvokeAsync", FunctionName=NAME, InvokeArgs=BytesBody(b'{"n": 2}'))
         assert answer == {"Status": 202}
         await cloud.relay.settled()
-        assert [call.payload for _, call in cloud.compute.calls] == [b'{"n": 1}', b'{"n": 2}']
+        calls = [call for _, call in cloud.compute.calls]
+        assert [call.payload for call in calls] == [b'{"n": 1}', b'{"n": 2}']
+        assert len({call.trace_id for call in calls}) == 2
+        assert all(re.fullmatch(r"Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=.{16};Sampled=0", c.trace_id) for c in calls)
         await cloud.advance(1000)
         assert len(cloud.compute.calls) == 2
         with pytest.raises(ResourceNotFoundException):
@@ -179,7 +182,7 @@ def test_failures_are_tried_again_after_one_and_two_minutes() -> None:
         for seconds, runs in ((59, 1), (2, 2), (117, 2), (4, 3)):
             await cloud.advance(seconds)
             assert len(cloud.compute.calls) == runs
-        assert len({call.request_id for _, call in cloud.compute.calls}) == 1
+        assert len({(call.request_id, call.trace_id) for _, call in cloud.compute.calls}) == 1
         await cloud.advance(10_000)
         assert len(cloud.compute.calls) == 3
         [delivery] = cloud.queue.got

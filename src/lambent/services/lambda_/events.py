@@ -21,7 +21,7 @@ from . import keys, policies
 from .errors import ResourceNotFoundException
 from .model import LATEST, EventConfigRecord, timestamp
 from .names import Ref, from_arn
-from .running import Runnable, choose, spec
+from .running import Runnable, choose, spec, trace_header
 
 PRINCIPAL = "lambda.amazonaws.com"
 RETRIES = 2
@@ -40,11 +40,9 @@ _ACTIONS = {
 }
 
 
-def accept(target: Ref, payload: bytes, source: str, request_id: str, client_context: str = "") -> Event:
-    """The event of an asynchronous invocation that was allowed already."""
-    attributes = {"request_id": request_id}
-    if client_context:
-        attributes["client_context"] = client_context
+def accept(target: Ref, payload: bytes, source: str, attributes: dict[str, str]) -> Event:
+    """The event of an asynchronous invocation that was allowed already. `attributes` are the same for all attempts:
+    `request_id`, and if there are any, `trace` and `client_context`."""
     return Event(
         target=target.qualified,
         payload=payload,
@@ -132,6 +130,7 @@ class LambdaTarget:
             payload=event.payload,
             client_context=event.attributes.get("client_context", ""),
             invoked_arn=runnable.ref.qualified,
+            trace_id=trace_header(self._cloud, event.attributes.get("trace", "")),
         )
         try:
             return await self._cloud.compute.invoke(spec(runnable.function, runnable.config), invocation)
@@ -203,7 +202,8 @@ class LambdaTarget:
         elif place.service == "lambda":
             function = from_arn(destination)
             assert function is not None
-            return accept(function, orjson.dumps(body), job.qualified, self._cloud.ids.request_id())
+            attributes = {"request_id": self._cloud.ids.request_id()}
+            return accept(function, orjson.dumps(body), job.qualified, attributes)
         return _event(job, destination, orjson.dumps(body), {})
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from lambent.contracts import arn
 from lambent.contracts.functions import FunctionSpec
 from lambent.contracts.ids import Ids
-from lambent.contracts.ports import Reader
+from lambent.contracts.ports import Cloud, Reader
 
 from . import keys
 from .keys import Resolved
@@ -60,3 +60,12 @@ def spec(function: FunctionRecord, config: Config) -> FunctionSpec:
         revision=config.revision,
         reserved_concurrency=function.reserved,
     )
+
+
+def trace_header(cloud: Cloud, given: str = "") -> str:
+    """The X-Ray trace header of a call: the caller's own, else a new one, which is not sampled."""
+    if given:
+        return given
+    random = cloud.ids.random
+    root = f"1-{cloud.clock.now_ns() // 1_000_000_000:08x}-{random.getrandbits(96):024x}"
+    return f"Root={root};Parent={random.getrandbits(64):016x};Sampled=0"

@@ -22,7 +22,7 @@ from ..errors import (
 from ..events import accept
 from ..model import EVENT_BYTES_MAX, PAYLOAD_BYTES_MAX
 from ..names import Ref, ref
-from ..running import choose, spec
+from ..running import choose, spec, trace_header
 from ..service import lambda_, on_function
 
 _UNBUILT = ("TenantId", "DurableExecutionName")
@@ -60,7 +60,7 @@ async def _now(ctx: Context, target: Ref, payload: bytes, client_context: str, t
         payload=payload,
         client_context=client_context,
         invoked_arn=target.qualified,
-        trace_id=ctx.request.headers.get("x-amzn-trace-id", "") if ctx.request is not None else "",
+        trace_id=_trace(ctx),
     )
     try:
         if found.function.reserved == 0:
@@ -88,9 +88,17 @@ async def _now(ctx: Context, target: Ref, payload: bytes, client_context: str, t
 async def _later(ctx: Context, target: Ref, payload: bytes, client_context: str) -> None:
     def emit(tx: Transaction) -> None:
         keys.resolve(tx, target)
-        tx.emit(accept(target, payload, ctx.caller.arn, ctx.request_id, client_context))
+        tx.emit(accept(target, payload, ctx.caller.arn, attributes))
 
+    attributes = {"request_id": ctx.request_id, "trace": _trace(ctx)}
+    if client_context:
+        attributes["client_context"] = client_context
     await ctx.cloud.store.write(emit)
+
+
+def _trace(ctx: Context) -> str:
+    given = ctx.request.headers.get("x-amzn-trace-id", "") if ctx.request is not None else ""
+    return trace_header(ctx.cloud, given)
 
 
 async def _payload(given: bytes | Body, limit: int) -> bytes:
