@@ -25,6 +25,7 @@ from lambent.contracts.errors import ServiceError
 from lambent.contracts.http import Body, BodyBroken, BodyTooLarge, BytesBody, Request, Response
 from lambent.contracts.ports import Cloud
 from lambent.kit import Context
+from lambent.kit.service import BODY_BYTES_MAX
 from lambent.wire import Codec, Route
 
 from .dispatch import Dispatcher
@@ -33,9 +34,6 @@ Door = Callable[[Cloud, Request], Awaitable[Response]]
 Branch = Callable[[Cloud, Verifier, Request, Route], Awaitable[Response]]
 Decorate = Callable[[Cloud, Request, Route, Response], Awaitable[None]]
 Journal = Callable[[Context, Route, Response], None]
-
-BODY_BYTES_MAX = 16 << 20
-"""The longest body of an operation that does not stream."""
 
 _log = logging.getLogger("lambent.gateway")
 
@@ -118,10 +116,11 @@ class FrontDoor:
         codec = wire.codec(route)
         ctx: Context | None = None
         try:
-            who = await self._authenticate(request, route, codec)
+            limit = self._dispatcher.body_bytes_max(route.service, route.operation)
+            who = await self._authenticate(request, route, codec, limit)
             region = who.region or route.region or self._cloud.settings.region
             ctx = Context(self._cloud, who.caller, region, request.id, request)
-            body: bytes | Body = who.body if codec.streaming else await who.body.read(BODY_BYTES_MAX)
+            body: bytes | Body = who.body if codec.streaming else await who.body.read(limit)
             wire.check_operation(route)
             params = codec.parse(route, request, body)
             result = await self._dispatcher.run(ctx, route.service, route.operation, params)
@@ -152,7 +151,7 @@ class FrontDoor:
             await self._decorate(self._cloud, request, route, response)
         return response
 
-    async def _authenticate(self, request: Request, route: Route, codec: Codec) -> Authenticated:
+    async def _authenticate(self, request: Request, route: Route, codec: Codec, limit: int) -> Authenticated:
         key = (route.service, route.protocol)
         endpoint = self._endpoints.get(key)
         if endpoint is None:
@@ -163,7 +162,7 @@ class FrontDoor:
             self._find,
             self._cloud.clock.now_ns(),
             streaming=codec.streaming,
-            body_limit=BODY_BYTES_MAX,
+            body_limit=limit,
             resource=_resource(route) if route.service == "s3" else None,
         )
 

@@ -20,6 +20,8 @@ from .context import Context
 
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Conditions = Mapping[str, str | tuple[str, ...]]
+BODY_BYTES_MAX = 16 << 20
+"""The longest body of an operation that does not stream and does not say otherwise."""
 _NO_CONDITIONS: Conditions = MappingProxyType({})
 TxMode = Literal["read", "write", "none"]
 
@@ -50,6 +52,7 @@ class Operation(NamedTuple):
     authorize: Authorizer | None
     unbuilt: frozenset[str]
     anonymous: bool
+    body_bytes_max: int
 
 
 class Service:
@@ -73,6 +76,7 @@ class Service:
         anonymous: bool = False,
         unbuilt: tuple[str, ...] = (),
         harmless: tuple[str, ...] = (),
+        body_bytes_max: int = BODY_BYTES_MAX,
     ) -> Callable[[Handler], Handler]:
         """Register the decorated function.
 
@@ -80,7 +84,7 @@ class Service:
         `prefix:OperationName`; `authorize(ctx, tx, req)` replaces both when one question does not do. `open=True`:
         no permission is needed. `anonymous=True`: unsigned callers reach the handler's authorization too.
         `unbuilt` lists parameters that are refused by name; `harmless` ones that are accepted without effect (each
-        is explained in the service's DESIGN.md).
+        is explained in the service's DESIGN.md). `body_bytes_max` bounds the request's body where it does not stream.
         """
 
         def register(fn: Handler) -> Handler:
@@ -89,7 +93,7 @@ class Service:
             if name is None:
                 raise LookupError(f"{self.name} has no operation like {fn.__name__!r}")
             check = None if open else (authorize or self._single(action or f"{self.iam}:{name}", resource))
-            self.operations[name] = Operation(name, tx, fn, check, frozenset(unbuilt), anonymous)
+            self.operations[name] = Operation(name, tx, fn, check, frozenset(unbuilt), anonymous, body_bytes_max)
             return fn
 
         return register

@@ -19,6 +19,8 @@ from .errors import AccessDeniedException, InvalidParameterValueException, Reque
 from .model import CODE_UNZIPPED_BYTES_MAX, CODE_ZIPPED_BYTES_MAX, Archive
 
 _REQUEST_BYTES_MAX = 70_167_211
+BODY_BYTES_MAX = 80 << 20
+"""What the gateway reads of an upload, so that one that is too large is refused here, in Lambda's words."""
 _PIECE_BYTES = 1024 * 1024
 
 

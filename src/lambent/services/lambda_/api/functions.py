@@ -50,7 +50,7 @@ def _with_layers(asked: Check, layers: list[str]) -> Check:
     return asked._replace(conditions={**asked.conditions, "lambda:layer": tuple(layers)}) if layers else asked
 
 
-@lambda_.operation(tx="none", authorize=_create_checks)
+@lambda_.operation(tx="none", authorize=_create_checks, body_bytes_max=archives.BODY_BYTES_MAX)
 async def create_function(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     configuring.refuse(req, "CreateFunction")
     target = _unqualified(ref(ctx, req))
@@ -101,7 +101,7 @@ def _check_dead_letter(ctx: Context, req: dict[str, Any]) -> None:
     target_of(ctx.cloud, service, "a dead letter queue")
 
 
-@lambda_.operation(tx="none", authorize=on_function("UpdateFunctionCode"))
+@lambda_.operation(tx="none", authorize=on_function("UpdateFunctionCode"), body_bytes_max=archives.BODY_BYTES_MAX)
 async def update_function_code(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     if "PublishTo" in req:
         raise NotBuilt("Lambent has not built the parameter PublishTo of UpdateFunctionCode yet.")

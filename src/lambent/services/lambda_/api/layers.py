@@ -57,7 +57,7 @@ def _existing(tx: Reader, layer: LayerRef) -> LayerVersionRecord:
     return record
 
 
-@lambda_.operation(tx="none", resource=_on_layer)
+@lambda_.operation(tx="none", resource=_on_layer, body_bytes_max=archives.BODY_BYTES_MAX)
 async def publish_layer_version(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     archive = await archives.receive(ctx, req["Content"], "PublishLayerVersion")
 

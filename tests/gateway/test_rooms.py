@@ -1,0 +1,117 @@
+"""The front door of a whole cloud in memory: requests in bytes, answers in bytes."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+from botocore.auth import S3SigV4Auth, SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+
+from lambent import doors
+from lambent.contracts.clock import SystemClock
+from lambent.contracts.http import BytesBody, Request, Response
+from lambent.gateway.rooms import FrontDoor
+from tests.support import TestCloud
+
+HOST = "127.0.0.1:4566"
+
+
+def front_door() -> FrontDoor:
+    cloud = TestCloud()
+    cloud.clock.advance(SystemClock().now_ns() - cloud.clock.now_ns())  # botocore signs with the machine's time
+    return FrontDoor(
+        cloud, cloud.api, bases=("localhost",), doors=doors.DOORS, branches=doors.BRANCHES, decorate=doors.allow_origin
+    )
+
+
+def signed(service: str, method: str, path: str, body: bytes = b"", secret: str = "test", **headers: str) -> Request:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = AWSRequest(method=method, url=f"http://{HOST}{path}", data=body, headers={"Host": HOST, **named})
+    auth = S3SigV4Auth if service == "s3" else SigV4Auth
+    auth(Credentials("test", secret), service, "us-east-1").add_auth(request)
+    found = {name.lower(): value for name, value in request.headers.items()}
+    bare, _, query = path.partition("?")
+    return Request(method, bare, query, found, BytesBody(body), id="request-1")
+
+
+def form(action: str, **fields: str) -> bytes:
+    return "&".join(f"{name}={value}" for name, value in {"Action": action, **fields}.items()).encode()
+
+
+FORM = {"content_type": "application/x-www-form-urlencoded"}
+
+
+def text(response: Response) -> str:
+    assert isinstance(response.body, bytes)
+    return response.body.decode()
+
+
+async def test_a_signed_request_reaches_its_operation() -> None:
+    answer = await front_door()(signed("sts", "POST", "/", form("GetCallerIdentity", Version="2011-06-15"), **FORM))
+    assert answer.status == 200
+    assert "<Arn>arn:aws:iam::000000000000:root</Arn>" in text(answer)
+
+
+async def test_a_wrong_secret_is_refused() -> None:
+    answer = await front_door()(
+        signed("sts", "POST", "/", form("GetCallerIdentity", Version="2011-06-15"), secret="wrong", **FORM)
+    )
+    assert answer.status == 403
+    assert "<Code>SignatureDoesNotMatch</Code>" in text(answer)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status", "said"),
+    [
+        (signed("dynamodb", "POST", "/", b"{}", x_amz_target="DynamoDB_20120810.ListTables"), 501, "dynamodb"),
+        (signed("lambda", "GET", "/2015-03-31/event-source-mappings/"), 501, "ListEventSourceMappings"),
+        (signed("iam", "POST", "/", form("Fly", Version="2010-05-08"), **FORM), 400, "InvalidAction"),
+        (signed("iam", "POST", "/", b"", **FORM), 400, "MissingAction"),
+        (signed("s3", "PUT", "/bucket?website", b"<WebsiteConfiguration/>"), 501, "PutBucketWebsite"),
+        (signed("logs", "POST", "/", b"{", x_amz_target="Logs_20140328.DescribeLogGroups"), 400, "Serialization"),
+    ],
+)
+async def test_what_cannot_be_done_is_said_by_name(request_: Request, status: int, said: str) -> None:
+    answer = await front_door()(request_)
+    assert answer.status == status
+    assert said in text(answer)
+
+
+async def test_an_upload_of_code_may_be_longer_than_other_bodies() -> None:
+    archive = base64.b64encode(bytes(20 << 20)).decode()
+    body = json.dumps({"FunctionName": "f", "Role": "arn:aws:iam::000000000000:role/x", "Code": {"ZipFile": archive}})
+    answer = await front_door()(signed("lambda", "POST", "/2015-03-31/functions", body.encode()))
+    assert answer.status == 400
+    assert "cannot be assumed by Lambda" in text(answer), "the body was read and understood"
+
+
+async def test_a_body_that_is_too_long_is_not_read() -> None:
+    body = form("CreateRole", RoleName="x" * (17 << 20))
+    answer = await front_door()(signed("iam", "POST", "/", body, **FORM))
+    assert answer.status == 413
+
+
+async def test_a_failure_of_ours_is_an_internal_error_and_says_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    door = front_door()
+
+    async def fail(*_: Any) -> None:
+        raise ZeroDivisionError("a secret detail")
+
+    monkeypatch.setattr(door._dispatcher, "run", fail)
+    answer = await door(signed("sts", "POST", "/", form("GetCallerIdentity", Version="2011-06-15"), **FORM))
+    assert answer.status == 500
+    assert "secret" not in text(answer)
+    assert "a secret detail" in caplog.text
+
+
+async def test_health_and_unknown_doors() -> None:
+    door = front_door()
+    answer = await door(Request("GET", "/_lambent/health", headers={"host": HOST}))
+    assert json.loads(text(answer))["status"] == "ok"
+    assert (await door(Request("GET", "/_lambent/secret", headers={"host": HOST}))).status == 404
