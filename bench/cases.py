@@ -62,11 +62,15 @@ def prepare_function(url: str, runtime: str) -> None:
             {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
         ],
     }
-    role = client("iam", url).create_role(RoleName="bench", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    roles, functions = client("iam", url), client("lambda", url)
+    try:
+        role = roles.create_role(RoleName="bench", AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"]
+    except roles.exceptions.EntityAlreadyExistsException:
+        role = roles.get_role(RoleName="bench")["Role"]["Arn"]
+        functions.delete_function(FunctionName=FUNCTION)
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w") as out:
         out.writestr("app.py", CODE)
-    functions = client("lambda", url)
     functions.create_function(
         FunctionName=FUNCTION,
         Runtime=runtime,
