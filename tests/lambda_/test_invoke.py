@@ -89,6 +89,17 @@ def test_a_payload_is_json(payload: bytes, message: str) -> None:
     run(body)
 
 
+def test_half_a_surrogate_pair_is_let_through_and_nothing_else_with_it() -> None:
+    async def body(cloud: LambdaCloud) -> None:
+        half = json.dumps({"a": "\ud83d"}).encode()
+        assert (await cloud.lambda_("Invoke", FunctionName=NAME, Payload=half))["Payload"] == half
+        for wrong in (b'["\\ud83d", NaN]', b'["\\ud83d"', b'["\\ud83d\xff"]'):
+            with pytest.raises(InvalidRequestContentException):
+                await cloud.lambda_("Invoke", FunctionName=NAME, Payload=wrong)
+
+    run(body)
+
+
 def test_payloads_have_a_size() -> None:
     async def body(cloud: LambdaCloud) -> None:
         with pytest.raises(RequestEntityTooLargeException, match="Request must be smaller than 6291456 bytes"):
