@@ -172,3 +172,11 @@ def test_the_wheel_brings_the_applications(tmp_path: Path) -> None:
     ).stdout
     for name in ("lambent/_apps/thumbnailer/template.yaml", "lambent/model/index.json", "lambent/py.typed"):
         assert name in listing
+
+
+def test_a_note_left_by_a_killed_node_is_not_believed(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    # The number belongs to this test by now.
+    (data / "node.json").write_text(json.dumps({"pid": os.getpid(), "endpoint": "http://127.0.0.1:1"}))
+    assert "no cloud is running" in lambent("down", data=data).stdout

@@ -59,7 +59,15 @@ def running_node(folder: Path) -> dict[str, Any] | None:
         os.kill(node["pid"], 0)
     except (OSError, ValueError, KeyError):
         return None
-    return node
+    return node if _is_ours(node["pid"]) else None
+
+
+def _is_ours(pid: int) -> bool:
+    """Whether the process is a Lambent: after kill -9, its number may belong to another by now."""
+    try:
+        return b"lambent" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    except OSError:
+        return True  # no /proc on this platform
 
 
 def find_endpoint(endpoint: str | None, data: Path | None = None) -> str:
