@@ -36,8 +36,8 @@ def refusal(work: Any, **params: Any) -> str:
     """Code and message of the error that a call ends with."""
     with pytest.raises(ClientError) as caught:
         work(**params)
-    error: dict[str, str] = caught.value.response["Error"]
-    return f"{error['Code']}: {error.get('Message', '')}"
+    error = caught.value.response["Error"]
+    return f"{error['Code']}: {error['Message']}"
 
 
 class User(NamedTuple):

@@ -247,3 +247,14 @@ def test_service_specific_credentials() -> None:
         )
 
     scene(play)
+
+
+def test_tags_of_aws_are_not_for_callers() -> None:
+    async def play(iam: Iam) -> None:
+        message = "Tag keys that start with aws: are reserved for system use."
+        tags = [{"Key": "AWS:cloudformation:stack-name", "Value": "mine"}]
+        await iam.refused("InvalidInput", message, "CreateUser", UserName="ada", Tags=tags)
+        await iam.user("ada")
+        await iam.refused("InvalidInput", message, "TagUser", UserName="ada", Tags=tags)
+
+    scene(play)

@@ -60,11 +60,13 @@ def _camel(member: str) -> str:
 
 
 def tags_of(req: dict[str, Any]) -> model.Tags:
-    """The tags of a request, in its order; `InvalidInput` when keys repeat."""
+    """The tags of a request, in its order; `InvalidInput` when keys repeat or are AWS's own."""
     tags = tuple((tag["Key"], tag["Value"]) for tag in req.get("Tags", ()))
     lowered = [key.lower() for key, _ in tags]
     if len(set(lowered)) != len(lowered):
         raise InvalidInput("Duplicate tag keys found. Please note that Tag keys are case insensitive.")
+    if any(key.startswith("aws:") for key in lowered):
+        raise InvalidInput("Tag keys that start with aws: are reserved for system use.")
     if len(tags) > TAGS_MAX:
         raise LimitExceeded("The number of tags has reached the maximum limit.")
     return tags

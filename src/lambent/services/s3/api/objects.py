@@ -16,6 +16,9 @@ from .._service import s3
 from ..bodies import Received
 from ..model import BucketRecord, Checksum, ObjectRecord, Settings, open_version
 
+_DIGEST_HEADERS = ("content-md5", "x-amz-checksum-", "x-amz-trailer")
+"""One of these must come with a list of what to delete."""
+
 
 @s3.operation(tx="none", open=True, anonymous=True, unbuilt=settings.UNBUILT_BODY, harmless=settings.HARMLESS)
 async def put_object(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
@@ -178,6 +181,8 @@ def delete_one(ctx: Context, tx: Transaction, bucket: BucketRecord, key: str, ve
 def delete_objects(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     """Delete up to 1,000 objects; each one is authorized, and fails, on its own."""
     bucket = keys.bucket(tx, req)
+    if ctx.request is not None and not any(name.startswith(_DIGEST_HEADERS) for name in ctx.request.headers):
+        raise errors.InvalidRequest("Missing required header for this request: Content-MD5 OR x-amz-checksum-*")
     rows = settings.document(req, "Delete").get("Objects", [])
     if not 1 <= len(rows) <= 1000 or not all(row.get("Key") for row in rows):
         raise errors.MalformedXML

@@ -18,6 +18,7 @@ from lambent.kit import Context
 
 from .. import bodies, checksums, errors, settings, tagging
 from ..bodies import Received
+from ..events import host_id
 from ..model import OBJECT_BYTES_MAX, ROW_BYTES_MAX, BucketRecord, Checksum, ObjectRecord
 from .multipart import location
 from .objects import prepare, write
@@ -159,7 +160,8 @@ class _Limited:
 def _answer(ctx: Context, fields: Mapping[str, str], bucket: BucketRecord, key: str, record: ObjectRecord) -> Response:
     """204, or what success_action_redirect or success_action_status ask for."""
     where = location(ctx, bucket, key)
-    headers = [("ETag", f'"{record.etag}"'), ("Location", where), ("x-amz-server-side-encryption", "AES256")]
+    headers = [("x-amz-request-id", ctx.request_id), ("x-amz-id-2", host_id(ctx.request_id))]
+    headers += [("ETag", f'"{record.etag}"'), ("Location", where), ("x-amz-server-side-encryption", "AES256")]
     if record.version:
         headers.append(("x-amz-version-id", record.version))
     redirect = fields.get("success_action_redirect") or fields.get("redirect")
@@ -172,6 +174,8 @@ def _answer(ctx: Context, fields: Mapping[str, str], bucket: BucketRecord, key: 
         root = ET.Element("PostResponse")
         for name, text in (("Location", where), ("Bucket", bucket.name), ("Key", key), ("ETag", f'"{record.etag}"')):
             ET.SubElement(root, name).text = text
-        document = ET.tostring(root, encoding="UTF-8", xml_declaration=True)
+        document = b'<?xml version="1.0" encoding="UTF-8"?>\n' + ET.tostring(
+            root, encoding="UTF-8", xml_declaration=False
+        )
         return Response(201, [*headers, ("Content-Type", "application/xml")], document)
     return Response(200 if status == "200" else 204, headers)
