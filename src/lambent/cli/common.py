@@ -7,6 +7,7 @@ import os
 import sys
 import urllib.error
 import urllib.request
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -65,9 +66,10 @@ def running_node(folder: Path) -> dict[str, Any] | None:
 def _is_ours(pid: int) -> bool:
     """Whether the process is a Lambent: after kill -9, its number may belong to another by now."""
     try:
-        return b"lambent" in Path(f"/proc/{pid}/cmdline").read_bytes()
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
         return True  # no /proc on this platform
+    return any(word.rpartition(b"/")[2] == b"lambent" and after == b"up" for word, after in pairwise(words))
 
 
 def find_endpoint(endpoint: str | None, data: Path | None = None) -> str:
