@@ -66,6 +66,5 @@ def trace_header(cloud: Cloud, given: str = "") -> str:
     """The X-Ray trace header of a call: the caller's own, else a new one, which is not sampled."""
     if given:
         return given
-    random = cloud.ids.random
-    root = f"1-{cloud.clock.now_ns() // 1_000_000_000:08x}-{random.getrandbits(96):024x}"
-    return f"Root={root};Parent={random.getrandbits(64):016x};Sampled=0"
+    root = f"1-{cloud.clock.now_ns() // 1_000_000_000:08x}-{cloud.ids.hex(24)}"
+    return f"Root={root};Parent={cloud.ids.hex(16)};Sampled=0"
