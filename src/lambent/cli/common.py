@@ -54,21 +54,27 @@ def node_file(folder: Path) -> Path:
 
 
 def running_node(folder: Path) -> dict[str, Any] | None:
-    """The node that runs on `folder`: {"pid", "endpoint"}; None when none does."""
+    """The node that runs on `folder`: {"pid": int, "endpoint": str}; None when none does, or the note is no node's."""
     try:
-        node: dict[str, Any] = json.loads(node_file(folder).read_text())
-        os.kill(node["pid"], 0)
-    except (OSError, ValueError, KeyError):
+        node = json.loads(node_file(folder).read_text())
+        pid, endpoint = int(node["pid"]), str(node["endpoint"])
+        # Signals to 0, -1 and other negative numbers reach groups of processes: such a note is never one of ours.
+        if pid <= 1 or not _is_ours(pid):
+            return None
+        os.kill(pid, 0)
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
         return None
-    return node if _is_ours(node["pid"]) else None
+    return {"pid": pid, "endpoint": endpoint}
 
 
 def _is_ours(pid: int) -> bool:
     """Whether the process is a Lambent: after kill -9, its number may belong to another by now."""
+    if not Path("/proc/self/cmdline").exists():
+        return True  # no /proc on this platform
     try:
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
     except OSError:
-        return True  # no /proc on this platform
+        return False  # it has ended
     return any(word.rpartition(b"/")[2] == b"lambent" and after == b"up" for word, after in pairwise(words))
 
 

@@ -1,0 +1,36 @@
+"""What the commands believe about a running node."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from lambent.cli.common import running_node
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        "",
+        '{"pid":',
+        "[]",
+        "7",
+        "{}",
+        json.dumps({"pid": "x", "endpoint": "http://127.0.0.1:1"}),
+        json.dumps({"pid": None, "endpoint": "http://127.0.0.1:1"}),
+        json.dumps({"pid": os.getpid()}),
+        *(json.dumps({"pid": pid, "endpoint": "http://127.0.0.1:1"}) for pid in (1, 0, -1, -2, 2**22 + 1, 2**80)),
+        json.dumps({"pid": os.getpid(), "endpoint": "http://127.0.0.1:1"}),  # a process, but no cloud
+    ],
+)
+def test_a_note_that_is_no_nodes_is_not_believed(tmp_path: Path, note: str) -> None:
+    """Above all not -1: a signal to it would reach every process of the user."""
+    (tmp_path / "node.json").write_text(note)
+    assert running_node(tmp_path) is None
+
+
+def test_without_a_note_nothing_runs(tmp_path: Path) -> None:
+    assert running_node(tmp_path) is None
