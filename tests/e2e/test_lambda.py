@@ -95,6 +95,7 @@ def invoke(node: Node, name: str, event: Any = None, **params: Any) -> tuple[Any
     """The function's answer, X-Amz-Function-Error, and the end of its log."""
     payload = json.dumps(event or {}).encode()
     answer = node.client("lambda").invoke(FunctionName=name, Payload=payload, LogType="Tail", **params)
+    assert answer["ResponseMetadata"]["HTTPHeaders"]["content-type"] == "application/json", "sent once"
     tail = base64.b64decode(answer["LogResult"]).decode()
     return json.loads(answer["Payload"].read()), answer.get("FunctionError", ""), tail
 

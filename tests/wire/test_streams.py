@@ -99,3 +99,15 @@ def test_a_small_body_cannot_become_a_huge_one() -> None:
     with pytest.raises(ServiceError) as caught:
         gunzip(gzip.compress(bytes(DECODED_BYTES_MAX + 1)))
     assert caught.value.code == "RequestEntityTooLargeException"
+
+
+def test_a_result_replaces_headers_of_the_same_name() -> None:
+    result = {
+        "StatusCode": 200,
+        "Payload": b"{}",
+        "ResponseMetadata": {"HTTPStatusCode": 202, "HTTPHeaders": {"Content-Type": "application/json", "X-More": 1}},
+    }
+    response = wire.codec(Route("lambda", "Invoke", "rest-json")).serialize(result, "request-1")
+    assert response.status == 202
+    assert [value for name, value in response.headers if name == "content-type"] == ["application/json"]
+    assert ("x-more", "1") in response.headers

@@ -84,9 +84,11 @@ def query_code(error: ServiceError, shape: Shape | None) -> str:
 
 
 def apply_metadata(response: Response, result: Mapping[str, Any]) -> Response:
-    """Let a result's `ResponseMetadata` override the status and add headers."""
+    """Let a result's `ResponseMetadata` override the status, add headers and replace those that are there."""
     metadata = result.get("ResponseMetadata")
     if metadata:
         response.status = metadata.get("HTTPStatusCode", response.status)
-        response.headers.extend((name.lower(), str(value)) for name, value in metadata.get("HTTPHeaders", {}).items())
+        own = {name.lower(): str(value) for name, value in metadata.get("HTTPHeaders", {}).items()}
+        if own:
+            response.headers = [pair for pair in response.headers if pair[0].lower() not in own] + list(own.items())
     return response
