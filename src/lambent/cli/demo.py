@@ -97,7 +97,7 @@ def _send(photograph: Path, outputs: dict[str, str], address: str, region: str) 
     started = time.time()
     objects.put_object(Bucket=source, Key=f"raw/{photograph.name}", Body=chain.original, ContentType="image/jpeg")
     uploaded = time.time()
-    chain.steps.append((0.0, "upload", f"raw/{photograph.name}, {len(chain.original):,} bytes, goes up"))
+    chain.steps.append((0.0, "upload", f"raw/{photograph.name}, {len(chain.original):,} bytes"))
     chain.steps.append(((uploaded - started) * 1e3, "stored", "acknowledged, with its event, in one transaction"))
     with _bar("waiting for the thumbnail"):
         chain.picture = _await_thumbnail(objects, logs, destination, thumbnail_key, outputs, started)
@@ -107,7 +107,7 @@ def _send(photograph: Path, outputs: dict[str, str], address: str, region: str) 
         (
             (appeared - started) * 1e3,
             "thumbnail",
-            f"{thumbnail_key}, {len(chain.picture):,} bytes, {_size(chain)}, has arrived",
+            f"{thumbnail_key}, {len(chain.picture):,} bytes, {_size(chain)}",
         )
     )
     chain.steps.sort(key=lambda step: step[0])
