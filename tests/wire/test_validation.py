@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import cbor2
 import pytest
 
 from lambent.contracts.errors import ServiceError
-from lambent.wire import validate
+from lambent.contracts.http import Request
+from lambent.wire import Route, codec, validate
 from lambent.wire.patterns import compile_pattern
 
 ROLE = "arn:aws:iam::000000000000:role/r"
@@ -59,7 +61,7 @@ def refusal(service: str, operation: str, **params: Any) -> tuple[str, str]:
             "cloudwatch",
             "SetAlarmState",
             {"AlarmName": "a", "StateValue": "INVALID", "StateReason": "r"},
-            "ValidationError",
+            "ValidationException",
             "1 validation error detected: Value 'INVALID' at 'stateValue' failed to satisfy constraint: Member must "
             "satisfy enum value set: [INSUFFICIENT_DATA, ALARM, OK]",
         ),
@@ -94,6 +96,20 @@ def refusal(service: str, operation: str, **params: Any) -> tuple[str, str]:
             "InvalidParameterException",
             "1 validation error detected: Value '51' at 'limit' failed to satisfy constraint: Member must have value "
             "less than or equal to 50",
+        ),
+        (
+            "logs",
+            "CreateLogGroup",
+            {"logGroupName": "x" * 513},
+            "InvalidParameterException",
+            "Invalid LogGroup or LogStream, both must have length less than or equal to 512.",
+        ),
+        (
+            "logs",
+            "CreateLogStream",
+            {"logGroupName": "x", "logStreamName": "x" * 513},
+            "InvalidParameterException",
+            "Invalid LogGroup or LogStream, both must have length less than or equal to 512.",
         ),
         (
             "logs",
@@ -136,6 +152,20 @@ def test_words_and_codes_are_those_that_aws_was_heard_to_use(
     service: str, operation: str, params: dict[str, Any], code: str, message: str
 ) -> None:
     assert refusal(service, operation, **params) == (code, message)
+
+
+def test_cloudwatch_names_what_is_broken_as_each_protocol_does() -> None:
+    with pytest.raises(ServiceError) as caught:
+        validate("cloudwatch", "SetAlarmState", {"AlarmName": "a", "StateValue": "INVALID", "StateReason": "r"})
+    error = caught.value
+    request = Request("POST", "/")
+    cbor = codec(Route("cloudwatch", "SetAlarmState", "smithy-rpc-v2-cbor")).serialize_error(error, "1", request)
+    assert isinstance(cbor.body, bytes)
+    assert cbor2.loads(cbor.body)["__type"] == "ValidationException"
+    assert ("x-amzn-query-error", "ValidationError;Sender") in cbor.headers
+    query = codec(Route("cloudwatch", "SetAlarmState", "query")).serialize_error(error, "1", request)
+    assert isinstance(query.body, bytes)
+    assert b"<Code>ValidationError</Code>" in query.body
 
 
 def test_every_broken_constraint_is_named_pattern_before_length() -> None:

@@ -11,7 +11,7 @@ from lambent.contracts.http import Body, Request, Response
 from lambent.model import OperationModel, Shape
 
 from .compression import decoded
-from .errors import SerializationException
+from .errors import SerializationException, ValidationError, ValidationException
 from .validation import compile_validator
 
 _NO_LABELS: Mapping[str, str] = {}
@@ -77,10 +77,16 @@ def error_status(error: ServiceError, shape: Shape | None) -> int:
     return int(shape.definition.get("error", {}).get("httpStatusCode", 400)) if shape is not None else 400
 
 
-def query_code(error: ServiceError, shape: Shape | None) -> str:
-    """The code that the query protocol shows: the error trait's, else the error's own."""
+def xml_code(error: ServiceError, shape: Shape | None) -> str:
+    """The code that XML shows: the error trait's, else the error's own."""
     found = shape.definition.get("error", {}).get("code") if shape is not None else None
     return str(found or error.code)
+
+
+def query_code(error: ServiceError, shape: Shape | None) -> str:
+    """The code that the query protocol shows, also where a newer one is spoken: what breaks a constraint has a name
+    of its own there."""
+    return ValidationError.code if isinstance(error, ValidationException) else xml_code(error, shape)
 
 
 def apply_metadata(response: Response, result: Mapping[str, Any]) -> Response:

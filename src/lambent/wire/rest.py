@@ -11,7 +11,7 @@ from lambent.model import OperationModel, Shape
 
 from . import jsonform, xmlform
 from .bindings import RequestBindings, ResponseBindings
-from .codec import Codec, Route, apply_metadata, error_status, query_code
+from .codec import Codec, Route, apply_metadata, error_status, xml_code
 from .eventstream import EventWriter, stream_member
 from .jsonrpc import error_body
 
@@ -257,7 +257,7 @@ class RestXmlCodec(RestCodec):
         if request.method == "HEAD" or status == 304:
             return Response(status, headers)
         headers.append(("content-type", "application/xml"))
-        code = xmlform.escape(query_code(error, shape))
+        code = xmlform.escape(xml_code(error, shape))
         out = [f"<Code>{code}</Code><Message>{xmlform.escape(error.message)}</Message>"]
         xmlform.write_fields(out, shape, error.fields, {"Headers", *bindings.bound})
         if self._s3:

@@ -31,8 +31,9 @@ _SECRETIVE = frozenset({"iam"})
 """Services that show neither the value nor the set that it should be of."""
 _PREFIXED = frozenset({"apigateway"})
 """Services that name the structure that the body holds: `createRestApiInput.name`."""
-_OLD_ERRORS = frozenset({"cloudwatch"})
-"""Services that kept the query protocol's code when they learned newer protocols."""
+_LOG_NAMES = ("logGroupName", "logStreamName")
+_LOG_NAME_MAX = 512
+_LONG_LOG_NAME = "Invalid LogGroup or LogStream, both must have length less than or equal to 512."
 _WORDINGS: Mapping[tuple[str, str], str] = MappingProxyType(
     {
         ("lambda", "CompatibleRuntimes"): "Member must satisfy enum value set: [{}]",
@@ -53,10 +54,14 @@ def compile_validator(service: str, shape: Shape | None) -> Callable[[dict[str, 
         return None
     found_in = _error_class(service, shape)
 
+    names_logs = service == "logs" and shape.name in ("CreateLogGroupRequest", "CreateLogStreamRequest")
+
     def validate(params: dict[str, Any]) -> None:
         broken: list[str] = []
         check(params, None, broken)
         if broken:
+            if names_logs and any(len(params.get(name, "")) > _LOG_NAME_MAX for name in _LOG_NAMES):
+                raise found_in(_LONG_LOG_NAME)
             errors: list[str] = []
             check(params, "", errors)
             noun = "error" if len(errors) == 1 else "errors"
@@ -67,7 +72,7 @@ def compile_validator(service: str, shape: Shape | None) -> Callable[[dict[str, 
 
 def _error_class(service: str, shape: Shape) -> type[ServiceError]:
     model = shape._service
-    if service in _OLD_ERRORS or model.metadata["protocol"] in ("query", "ec2"):
+    if model.metadata["protocol"] in ("query", "ec2"):
         return ValidationError
     declared = {
         reference["shape"]
