@@ -12,7 +12,7 @@ import pytest
 from lambent.contracts.clock import ManualClock
 from lambent.contracts.ids import Ids
 from lambent.kv.engines.rocks import Durability, RocksStore
-from lambent.kv.errors import StoreInUse, StoreTooNew, WriteFailed
+from lambent.kv.errors import StoreInUse, StoreTooNew, StoreUnreadable, WriteFailed
 from tests.kv.contract import everything, fill
 
 
@@ -40,6 +40,17 @@ async def test_a_folder_of_another_format_is_left_alone(tmp_path: Path, text: st
     with pytest.raises(StoreTooNew):
         _open(tmp_path)
     path.write_text("lambent-store 1\n")
+    await _open(tmp_path).close()
+
+
+async def test_damaged_data_is_told_from_an_empty_folder(tmp_path: Path) -> None:
+    await _open(tmp_path).close()
+    (manifest,) = (tmp_path / "data" / "rocks").glob("MANIFEST-*")
+    kept = manifest.read_bytes()
+    manifest.write_bytes(b"no manifest")
+    with pytest.raises(StoreUnreadable, match=r"the store in \S+/data cannot be opened: .*MANIFEST"):
+        _open(tmp_path)
+    manifest.write_bytes(kept)  # neither the lock nor the data was touched
     await _open(tmp_path).close()
 
 

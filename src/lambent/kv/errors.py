@@ -5,6 +5,7 @@ Draw of the tree::
     StoreError
     ├── StoreInUse          another process has the data folder open
     ├── StoreTooNew         the data folder was written by a newer Lambent
+    ├── StoreUnreadable     the engine cannot open the data: damaged, or no space to recover in
     ├── StoreClosed         used after close()
     ├── WriteFailed         the engine could not commit (disk full, I/O error); nothing of the write is visible
     ├── TransactionOver     a transaction was used after its function returned
@@ -25,6 +26,11 @@ class StoreInUse(StoreError):
 
 class StoreTooNew(StoreError):
     """The data folder has a format that this program does not know; the message says which."""
+
+
+class StoreUnreadable(StoreError):
+    """The engine cannot open the data: it is damaged, or the disk has no space to recover in. `__cause__` is the
+    engine's error; the message names the folder and says what the engine said. Nothing was changed."""
 
 
 class StoreClosed(StoreError):

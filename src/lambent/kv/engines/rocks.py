@@ -30,7 +30,7 @@ from rocksdict import (
 from lambent.contracts.clock import Clock
 from lambent.contracts.ids import Ids
 from lambent.kv.buffer import Rows
-from lambent.kv.errors import StoreClosed, WriteFailed
+from lambent.kv.errors import StoreClosed, StoreUnreadable, WriteFailed
 from lambent.kv.folder import FolderLock, check_format
 
 from .loop import LoopStore
@@ -61,7 +61,7 @@ class RocksStore(LoopStore):
         self._lock = FolderLock(self._folder)
         try:
             check_format(self._folder)
-            self._db = Rdict(str(self._folder / DATABASE), _options())
+            self._db = _open(self._folder)
         except BaseException:
             self._lock.release()
             raise
@@ -159,6 +159,13 @@ class RocksStore(LoopStore):
         error = WriteFailed(f"the store stopped after a failed fsync: {self._broken}; restart to recover")
         error.__cause__ = self._broken
         return error
+
+
+def _open(folder: Path) -> Rdict:
+    try:
+        return Rdict(str(folder / DATABASE), _options())
+    except Exception as error:  # rocksdict raises nothing narrower
+        raise StoreUnreadable(f"the store in {folder} cannot be opened: {' '.join(str(error).split())}") from error
 
 
 def _new_folder(path: str) -> Path:
