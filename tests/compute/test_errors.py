@@ -28,6 +28,10 @@ async def _error(room: Room, source: str, event: Any = None, **settings: Any) ->
     return payload, await room.logs()
 
 
+def _used_mb(log: str) -> int:
+    return int(re.findall(r"Max Memory Used: (\d+) MB", log)[-1])
+
+
 def test_handler_raises(tmp_path: Path) -> None:
     """Message, type, request id and stack; the environment lives on."""
 
@@ -75,6 +79,7 @@ def test_init_fails(tmp_path: Path, source: str, settings: dict[str, Any], kind:
         )
         assert re.search(rf"REPORT RequestId: r-1\t.*Status: error\tError Type: {kind}\n", log)
         assert log.count(f"[ERROR] {kind}") == 2
+        assert _used_mb(log) > 5
 
     play(tmp_path, scene)
 
@@ -108,6 +113,7 @@ def test_runtime_exits(tmp_path: Path, source: str, reason: str) -> None:
         assert payload == {"errorType": "Runtime.ExitError", "errorMessage": f"RequestId: r-1 Error: {reason}"}
         assert f"RequestId: r-1 Error: {reason}\nRuntime.ExitError\nEND RequestId: r-1\nREPORT" in log
         assert "Status: error\tError Type: Runtime.ExitError\n" in log
+        assert "os._exit(7)" in source or _used_mb(log) > 5  # a call's memory is known since Init
 
     play(tmp_path, scene)
 

@@ -112,6 +112,7 @@ class Environment:
         with contextlib.suppress(ValueError, AttributeError):
             said = json.loads(body)
             kind = str(said.get("errorType") or kind)
+        self._measure()  # while there is a process to ask
         self._init_error = Fault(kind or "Runtime.Unknown", "", payload=body)
         return True
 
@@ -176,6 +177,7 @@ class Environment:
             self._parked.abort()
         self._parked = connection
         if not self._initialized.done():
+            self._measure()  # a function that ends early has used no less than this
             self._initialized.set_result(None)
         if self._call is not None and not self._call.delivered:
             self._deliver(connection)
@@ -262,6 +264,7 @@ class Environment:
             elif self._status is not None:
                 used = sum(_anonymous_bytes(pid) for pid in self.started.processes())
         self.used_mb = max(self.used_mb, min(self.spec.memory_mb, -(-used // _MEBIBYTE)))
+        self._measure()
         if used > self.spec.memory_mb * _MEBIBYTE:
             self.kill(report.out_of_memory())
             return

@@ -183,17 +183,19 @@ class Environments:
         started = False
         timeout_s = float(spec.timeout_s)
         try:
-            environment, init_ms, fault = await supply.make(spec, journal, self._init_timeout_s, "init")
+            environment, init_ms, fault, used_mb = await supply.make(spec, journal, self._init_timeout_s, "init")
             if environment is None:
                 journal.write(report.start(invocation.request_id, spec.version))
                 started = True
-                environment, again_ms, fault = await supply.make(spec, journal, timeout_s, "invoke")
+                environment, again_ms, fault, used_mb = await supply.make(spec, journal, timeout_s, "invoke")
                 timeout_s = max(0.001, timeout_s - again_ms / 1000)
                 init_ms = 0.0
                 if environment is None:
                     assert fault is not None
                     payload = report.error_payload(fault, invocation.request_id)
-                    return self._outcome(spec, invocation, journal, payload, True, again_ms, 0.0, fault, 0, cold=True)
+                    return self._outcome(
+                        spec, invocation, journal, payload, True, again_ms, 0.0, fault, used_mb, cold=True
+                    )
         finally:
             self._starting -= 1
             self._wake()

@@ -104,8 +104,9 @@ class Supply:
 
     async def make(
         self, spec: FunctionSpec, journal: Journal, limit_s: float, phase: str
-    ) -> tuple[Environment | None, float, Fault | None]:
-        """An environment that is ready for a call, with Init's milliseconds; or the fault that Init ended in.
+    ) -> tuple[Environment | None, float, Fault | None, int]:
+        """An environment that is ready for a call, with Init's milliseconds; or the fault that Init ended in, and the
+        memory used until then in MiB.
 
         Raises `NotBuilt` for what Lambent has not, and `RuntimeUnavailable`, `SandboxFailed` and `BadArchive` when
         the machine or the archive is at fault rather than the function's code.
@@ -130,10 +131,10 @@ class Supply:
                 await self.dispose(environment)
             raise
         if fault is None:
-            return environment, init_ms, None
+            return environment, init_ms, None, environment.used_mb
         journal.write(report.init_report(init_ms, phase, fault))
         await self.dispose(environment)
-        return None, init_ms, fault
+        return None, init_ms, fault, environment.used_mb
 
     async def _unpacked(self, spec: FunctionSpec) -> tuple[Path, Path | None]:
         task = await self._code.acquire((spec.code,))
