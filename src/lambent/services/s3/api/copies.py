@@ -13,12 +13,12 @@ from lambent.contracts.http import BytesBody
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
 
-from .. import access, acl, bodies, checksums, conditions, errors, events, keys, settings, tagging, versions
+from .. import access, acl, bodies, checksums, conditions, errors, keys, settings, tagging, versions
 from .._service import s3
 from ..bodies import Received
 from ..model import OBJECT_BYTES_MAX, BucketRecord, Checksum, Grant, ObjectRecord, Settings
 from .multipart import may_upload, part_digests, store_part
-from .objects import version_of
+from .objects import version_of, write
 
 _UNBUILT_SOURCE = ("CopySourceSSECustomerAlgorithm", "CopySourceSSECustomerKey", "CopySourceSSECustomerKeyMD5")
 
@@ -210,20 +210,7 @@ def _store(
             checksum = Checksum(algorithm, checksums.text(raw))
     if body.shared:
         versions.share(tx, received.blob)
-    record = ObjectRecord(
-        seq=0,
-        modified_ms=0,
-        owner=bucket.account,
-        size=received.size,
-        etag=received.etag,
-        checksum=checksum,
-        inline=received.inline,
-        blob=received.blob,
-        settings=chosen,
-    )
-    record = versions.put(ctx, tx, bucket, req["Key"], record)
-    bodies.store_row(tx, bucket, req["Key"], record, received.data)
-    events.created(ctx, tx, bucket, req["Key"], record, "Copy")
+    record = write(ctx, tx, bucket, req["Key"], received, chosen, checksum, "Copy")
     found: dict[str, Any] = {
         "CopyObjectResult": {
             "ETag": f'"{record.etag}"',

@@ -81,7 +81,7 @@ def write(
     key: str,
     received: Received,
     chosen: Settings,
-    checksum: Checksum,
+    checksum: Checksum | None,
     how: str,
 ) -> ObjectRecord:
     """Make a received body the current version of `key`, and say so to the world."""
