@@ -33,7 +33,6 @@ class _Comparer:
         self.live = {resource.logical_id: resource for resource in deployed.resources}
         self.deployed = deployed
         self.retagged = sorted(tags) != sorted(deployed.tags)
-        self.retag_known = dict(tags) if self.retagged else {}
         self.pseudos = pseudo(proposal.account, proposal.region, proposal.stack_name, proposal.stack_id)
         self.scope = self._scope(self.template, prepared.parameters)
         self.replaced: set[str] = set()

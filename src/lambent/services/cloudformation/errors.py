@@ -31,10 +31,6 @@ class InvalidChangeSetStatus(ServiceError):
     status = 400
 
 
-class TokenAlreadyExistsException(ServiceError):
-    """The client request token was used for another action."""
-
-
 def no_stack(name: str) -> ValidationError:
     """The error of describing a stack that is not there."""
     return ValidationError(f"Stack with id {name} does not exist")

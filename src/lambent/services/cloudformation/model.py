@@ -227,8 +227,3 @@ class CustomRequest(msgspec.Struct, frozen=True, kw_only=True):
     expires_ms: int
     sent: bool = False
     response: str = ""
-
-
-def suffix_of(stack_id: str) -> str:
-    """The unique last part of a stack's ARN."""
-    return stack_id.rsplit("/", 1)[1]

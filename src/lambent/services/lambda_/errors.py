@@ -58,10 +58,6 @@ class RequestEntityTooLargeException(ServiceError):
     status = 413
 
 
-class RequestTooLargeException(LambdaError):
-    """The payload is longer than an invocation accepts."""
-
-
 def role_refused() -> AccessDeniedException:
     """The function's role is gone, or no longer trusts Lambda."""
     return AccessDeniedException("The role defined for the function cannot be assumed by Lambda.")

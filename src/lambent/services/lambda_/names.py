@@ -15,7 +15,6 @@ _NAME = re.compile(
     r"(?:arn:[a-z-]+:lambda:)?(?:(?P<region>[a-z]{2,4}(?:-[a-z]+)+-\d):)?(?:(?P<account>\d{12}):)?(?:function:)?"
     r"(?P<name>[a-zA-Z0-9_-]+)(?::(?P<qualifier>\$LATEST|[a-zA-Z0-9_-]+))?"
 )
-ALIAS = re.compile(r"(?!^[0-9]+$)[a-zA-Z0-9_-]+")
 
 
 class Ref(NamedTuple):

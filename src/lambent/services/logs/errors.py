@@ -9,10 +9,6 @@ class InvalidParameterException(ServiceError):
     """A parameter is wrong in itself."""
 
 
-class InvalidOperationException(ServiceError):
-    """The operation is not allowed on this resource as it is."""
-
-
 class ResourceNotFoundException(ServiceError):
     """There is no such group, stream or filter."""
 

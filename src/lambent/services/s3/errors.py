@@ -214,12 +214,6 @@ class MalformedXML(S3Error):
     text = "The XML you provided was not well-formed or did not validate against our published schema"
 
 
-class MaxMessageLengthExceeded(S3Error):
-    """The request's document is too long."""
-
-    text = "Your request was too big."
-
-
 class MetadataTooLarge(S3Error):
     """User metadata has 2 KB at most."""
 

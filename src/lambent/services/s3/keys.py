@@ -80,11 +80,6 @@ def part_rows(tx: Reader, bucket_id: str, upload_id: str) -> list[tuple[int, Par
     return [(cast("int", parts.parts(key)[2]), record) for key, record in rows]
 
 
-def key_begin(bucket_id: str, prefix: str) -> bytes:
-    """Where the keys of `s3.object` (and, with the other table's name, `s3.version`) that begin with `prefix` begin."""
-    return objects.key(bucket_id, prefix)[:-1]
-
-
 def named_blobs(tx: Reader) -> Iterator[str]:
     """The names of all blobs that an object, a version or a part names: for the collector. Walks everything."""
     for table in (objects, versions, parts):
