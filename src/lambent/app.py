@@ -116,9 +116,12 @@ class Node(Cloud):
         await self.relay.start()
         self.spawn(self._collect())
 
+    async def settle(self, grace_s: float) -> None:
+        """Start no more deliveries; those under way have `grace_s` seconds to finish. The rest is repeated later."""
+        await self.relay.stop(int(grace_s * 1_000_000_000))
+
     async def stop(self) -> None:
-        """Finish what is under way and release everything."""
-        await self.relay.stop()
+        """End what is under way and release everything; `settle` comes first."""
         await self.compute.close()
         for task in list(self._tasks):
             task.cancel()

@@ -12,6 +12,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -22,7 +23,10 @@ from lambent.contracts.ids import Ids
 from lambent.contracts.ports import Settings
 from lambent.gateway import edge
 from lambent.gateway.rooms import FrontDoor
-from lambent.kv.errors import StoreInUse, StoreTooNew
+from lambent.kv.errors import StoreError
+
+GRACE_S = 5.0
+"""What is under way when the node is told to stop has so long to finish."""
 
 _log = logging.getLogger("lambent.node")
 
@@ -68,7 +72,7 @@ async def _serve(options: NodeOptions) -> None:
     )
     try:
         cloud = await app.build(settings, clock, ids)
-    except (StoreInUse, StoreTooNew, OSError) as error:
+    except (StoreError, OSError) as error:
         await server.close()
         raise StartFailure(str(error)) from None
     stop = asyncio.Event()
@@ -86,9 +90,23 @@ async def _serve(options: NodeOptions) -> None:
     try:
         await stop.wait()
     finally:
-        await server.close()
+        stop.clear()
+        await _finish(server, cloud, stop)
         await cloud.stop()
         notes.unlink(missing_ok=True)
+
+
+async def _finish(server: edge.Server, cloud: app.Node, hurry: asyncio.Event) -> None:
+    """Requests and deliveries under way have `GRACE_S` seconds together, less when a second signal sets `hurry`."""
+    finished = asyncio.gather(server.close(GRACE_S), cloud.settle(GRACE_S))
+    hurried = asyncio.ensure_future(hurry.wait())
+    under_way: set[asyncio.Future[Any]] = {finished, hurried}
+    await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+    hurried.cancel()
+    if not finished.done():
+        finished.cancel()
+        await asyncio.gather(finished, return_exceptions=True)
+        await server.close(0)
 
 
 class _Gate:

@@ -66,8 +66,18 @@ class Node:
     def _end(self, number: signal.Signals) -> int:
         if self._process is None:
             return 0
+        self.signal(number)
+        return self.wait(30)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, and wait for nothing."""
+        assert self._process is not None
         self._process.send_signal(number)
-        code = self._process.wait(30)
+
+    def wait(self, timeout_s: float) -> int:
+        """The exit code, within `timeout_s` seconds."""
+        assert self._process is not None
+        code = self._process.wait(timeout_s)
         assert self._process.stdout is not None
         self._process.stdout.close()
         self._process = None

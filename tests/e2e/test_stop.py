@@ -1,0 +1,68 @@
+"""A node that is told to stop: what is under way has its time, and no more than that."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from .node import Node
+
+pytestmark = pytest.mark.e2e
+BODY = b"x" * 100_000
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Node]:
+    """A node that a test may stop."""
+    node = Node(tmp_path / "cloud").start()
+    try:
+        yield node
+    finally:
+        node.kill()
+
+
+def _half_an_upload(node: Node) -> socket.socket:
+    """A connection on which the head and half the body of a PUT have been sent."""
+    s3 = node.client("s3")
+    s3.create_bucket(Bucket="uploads")
+    url = urlsplit(s3.generate_presigned_url("put_object", Params={"Bucket": "uploads", "Key": "key"}))
+    connection = socket.create_connection((url.hostname, url.port), timeout=10)
+    head = f"PUT {url.path}?{url.query} HTTP/1.1\r\nHost: {url.netloc}\r\nContent-Length: {len(BODY)}\r\n"
+    connection.sendall(f"{head}Expect: 100-continue\r\n\r\n".encode())
+    assert connection.recv(100).startswith(b"HTTP/1.1 100 ")  # the request is under way
+    connection.sendall(BODY[:50_000])
+    return connection
+
+
+def _until_nobody_listens(connection: socket.socket) -> None:
+    with contextlib.suppress(ConnectionError):  # refused, or reset in the moment of closing
+        while True:
+            socket.create_connection(connection.getpeername(), timeout=10).close()
+
+
+def test_an_upload_under_way_is_finished_and_kept(own: Node) -> None:
+    with _half_an_upload(own) as connection:
+        own.signal(signal.SIGTERM)
+        _until_nobody_listens(connection)
+        connection.sendall(BODY[50_000:])
+        assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
+    assert own.wait(4) == 0
+    own.start()
+    assert own.client("s3").get_object(Bucket="uploads", Key="key")["Body"].read() == BODY
+
+
+def test_a_second_signal_ends_what_is_under_way(own: Node) -> None:
+    with _half_an_upload(own) as connection:
+        own.signal(signal.SIGTERM)
+        _until_nobody_listens(connection)
+        own.signal(signal.SIGTERM)
+        assert own.wait(4) == 0
+        assert connection.recv(100) == b""
+    own.start()
+    assert "Contents" not in own.client("s3").list_objects_v2(Bucket="uploads")
