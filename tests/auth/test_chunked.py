@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import calendar
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from lambent.auth.chunked import Decoder, Signing
 from lambent.auth.verify import derive_key
 from lambent.contracts.caller import root
 from lambent.contracts.errors import ServiceError
-from lambent.contracts.http import BodyTooLarge, BytesBody, Request
+from lambent.contracts.http import Body, BodyTooLarge, BytesBody, Request
 
 from .support import S3, SECOND_NS, Trickle, copy, credential, signed, verify
 
@@ -133,6 +134,20 @@ def test_other_content_encodings_stay() -> None:
     assert isinstance(done, DecodedBytes)
     assert (done.data, done.trailers) == (b"abc", {"x-amz-checksum-crc32": "NSRBwg=="})
     assert request.headers["content-encoding"] == "gzip"
+
+
+@pytest.mark.parametrize("arrive", [BytesBody, Trickle])
+def test_what_trails_a_document_counts_as_headers(arrive: Callable[[bytes], Body]) -> None:
+    headers = {"x-amz-decoded-content-length": "3", "x-amz-trailer": "x-amz-checksum-crc32"}
+    url = "http://localhost/b?delete"
+    kind = signed("s3", "POST", url, {"content-encoding": "aws-chunked", **headers}, service="s3", trailer=True)
+    request = copy(kind, body=arrive(b"3\r\nabc\r\n0\r\nx-amz-checksum-crc32:NSRBwg==\r\n\r\n"))
+
+    async def whole() -> bytes:
+        return await (await verify(request, S3)).body.read(3)
+
+    assert asyncio.run(whole()) == b"abc"
+    assert request.headers["x-amz-checksum-crc32"] == "NSRBwg=="
 
 
 def test_a_reader_never_reaches_the_end_of_a_tampered_body() -> None:

@@ -107,8 +107,8 @@ class Verifier:
         if claim is not None and credential is not None:
             self.check(request, endpoint, claim, credential, now_ns)
         body = self.receive(request, endpoint, claim, credential)
-        if not streaming and not (isinstance(body, BytesBody) and len(body.data) <= body_limit):
-            body = BytesBody(await _read(body, body_limit, endpoint))
+        if not streaming:
+            body = await _whole(request, body, body_limit, endpoint)
         if claim is None or credential is None:
             return Authenticated(ANONYMOUS, body)
         scope = claim.scope
@@ -260,6 +260,14 @@ def _reorder(authorization: str, endpoint: Endpoint) -> tuple[str, str]:
     if not signatures:
         raise claims.refuse_scheme(authorization, endpoint)
     return _PREFIX + ",".join(part for part in parts if not part.startswith("Signature=")), signatures[0]
+
+
+async def _whole(request: Request, body: Body, limit: int, endpoint: Endpoint) -> Body:
+    """The body with nothing left to come; what trails it (a checksum) counts as headers from now on."""
+    here = isinstance(body, BytesBody) and len(body.data) <= limit
+    whole = body if here else BytesBody(await _read(body, limit, endpoint))
+    request.headers.update(getattr(body, "trailers", {}))
+    return whole
 
 
 async def _read(body: Body, limit: int, endpoint: Endpoint) -> bytes:
