@@ -49,6 +49,14 @@ def test_a_body_comes_back_from_wherever_it_is_kept(size: int) -> None:
     run(body)
 
 
+def test_an_expires_that_is_no_date_is_kept_as_it_was_sent() -> None:
+    async def body(cloud: S3Cloud) -> None:
+        await cloud.put("key", b"abc", Expires="0; never")
+        assert (await cloud.s3("HeadObject", Key="key"))["Expires"] == "0; never"
+
+    run(body)
+
+
 def test_headers_metadata_and_tags_are_kept() -> None:
     async def body(cloud: S3Cloud) -> None:
         expires = datetime(2030, 1, 2, tzinfo=UTC)

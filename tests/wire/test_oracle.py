@@ -115,6 +115,8 @@ def read(request: Request) -> tuple[Route, dict[str, Any]]:
 def check_request(service: str, protocol: str, data: st.DataObject) -> None:
     operation = data.draw(st.sampled_from(operations(service)), label="operation")
     params = data.draw(values(operation.input), label="params") if operation.input is not None else {}
+    if service == "s3":
+        params = {name: value for name, value in params.items() if name != "ContentMD5"}  # S3 compares it
     route, found = read(sent(service, protocol, operation, dict(params)))
     assert (route.service, route.operation, route.protocol) == (service, operation.name, protocol)
     payload = operation.input.payload if operation.input is not None else ""

@@ -13,7 +13,7 @@ import orjson
 from lambent.contracts.http import Request
 from lambent.model import OperationModel, Shape
 
-from . import scalars
+from . import s3form, scalars
 from .errors import SerializationException
 from .forms import pairs
 
@@ -88,6 +88,7 @@ class RequestBindings:
         self._headers: dict[str, tuple[tuple[str, Callable[[str], Any]], ...]] = {}
         self._prefixes: list[tuple[str, str]] = []
         self.bound: set[str] = set()
+        self._s3 = operation.service.name == "s3"
         shape = operation.input
         for name, member in shape.members.items() if shape is not None else ():
             location = member.trait("location")
@@ -101,7 +102,10 @@ class RequestBindings:
                 self._labels.append((wire_name, name, _READ.get(member.kind, str)))
             elif location == "header":
                 header = wire_name.lower()
-                self._headers[header] = (*self._headers.get(header, ()), (name, _header_reader(member)))
+                self._headers[header] = (
+                    *self._headers.get(header, ()),
+                    (name, self._own(wire_name, member, _header_reader(member))),
+                )
             elif location == "querystring":
                 self._bind_query(wire_name, name, member)
         self._names = frozenset(self._query)
@@ -112,7 +116,10 @@ class RequestBindings:
         elif member.kind == "list":
             self._query[wire_name] = (name, _READ.get(member.element.kind, str), True)
         else:
-            self._query[wire_name] = (name, _READ.get(member.kind, str), False)
+            self._query[wire_name] = (name, self._own(wire_name, member, _READ.get(member.kind, str)), False)
+
+    def _own(self, wire_name: str, member: Shape, read: Callable[[str], Any]) -> Callable[[str], Any]:
+        return s3form.scalar(wire_name, member.kind, read) if self._s3 else read
 
     def read(self, labels: Mapping[str, str], request: Request) -> dict[str, Any]:
         """The bound parameters of a request."""
@@ -128,8 +135,8 @@ class RequestBindings:
             for header, text in request.headers.items():
                 if header in bound:
                     for name, read in bound[header]:
-                        if text or read is str:
-                            found[name] = read(text)
+                        if (text or read is str) and (value := read(text)) is not None:
+                            found[name] = value
         for prefix, name in self._prefixes:
             values = {key[len(prefix) :]: text for key, text in request.headers.items() if key.startswith(prefix)}
             if values:
@@ -150,8 +157,8 @@ class RequestBindings:
             name, read, many = bound
             if many:
                 found.setdefault(name, []).append(read(text))
-            else:
-                found[name] = read(text)
+            elif (value := read(text)) is not None:
+                found[name] = value
 
     def _put_in_map(self, found: dict[str, Any], key: str, text: str) -> None:
         assert self._query_map is not None
@@ -170,6 +177,8 @@ def _header_writer(shape: Shape) -> Callable[[Any], str]:
         return lambda value: ", ".join(_quoted(write(item)) if quote else write(item) for item in value)
     if shape.kind == "timestamp":
         form = scalars.WRITERS[shape.trait("timestampFormat") or "rfc822"]
+        if shape.name == "Expires":
+            return lambda value: value if isinstance(value, str) else str(form(value))  # S3: kept as it was sent
         return lambda value: str(form(value))
     if shape.kind == "boolean":
         return lambda value: "true" if value else "false"

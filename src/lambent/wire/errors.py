@@ -63,3 +63,27 @@ class MethodNotAllowed(ServiceError):
     """S3 has no operation for the method and the path."""
 
     status = 405
+
+
+class InvalidArgument(ServiceError):
+    """S3: a header or a parameter of the query string that cannot be read."""
+
+    status = 400
+
+
+class InvalidRequest(ServiceError):
+    """S3: headers that make no sense together, or a checksum that is none."""
+
+    status = 400
+
+
+class InvalidDigest(ServiceError):
+    """S3: a Content-MD5 that is no digest."""
+
+    status = 400
+
+
+class BadDigest(ServiceError):
+    """S3: a digest that is not the body's."""
+
+    status = 400

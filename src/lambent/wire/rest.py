@@ -9,7 +9,7 @@ from lambent.contracts.errors import ServiceError
 from lambent.contracts.http import Body, Request, Response
 from lambent.model import OperationModel, Shape
 
-from . import jsonform, xmlform
+from . import jsonform, s3form, xmlform
 from .bindings import RequestBindings, ResponseBindings
 from .codec import Codec, Route, apply_metadata, error_status, xml_code
 from .eventstream import EventWriter, stream_member
@@ -180,6 +180,8 @@ class RestXmlCodec(RestCodec):
     def __init__(self, operation: OperationModel) -> None:
         super().__init__(operation)
         self._s3 = self.service.name == "s3"
+        self._puts_object = self._s3 and operation.name in ("PutObject", "CopyObject")
+        self._brings_document = self._s3 and not self.streaming and (self._payload is not None or self._body_members)
         reader = xmlform.Reader()
         writer = xmlform.Writer("iso8601-ms" if self._s3 else "iso8601")
         self._writer = writer
@@ -202,6 +204,14 @@ class RestXmlCodec(RestCodec):
             self._write_members = writer.content(output, frozenset(self._answer.bound))
             self._attributes = xmlform.attributes_of(output)
             self._unwrapped = str(output.trait("unwrapped", ""))
+
+    def read(self, route: Route, request: Request, body: bytes | Body) -> dict[str, Any]:
+        """See `Codec`."""
+        if self._puts_object and request.query:
+            s3form.check_address(request)
+        if self._brings_document and isinstance(body, bytes):
+            s3form.check_document(request.headers, body, "httpChecksum" in self.operation.data)
+        return super().read(route, request, body)
 
     def head(self, request_id: str) -> list[tuple[str, str]]:
         """See `RestCodec`."""

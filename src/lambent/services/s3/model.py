@@ -131,7 +131,7 @@ class Checksum(msgspec.Struct, frozen=True, array_like=True):
 
 class Settings(msgspec.Struct, frozen=True, omit_defaults=True):
     """What a caller says about an object when he creates it. `headers` are by model names (CacheControl, ...);
-    `expires_s` is the Expires header; `grants` its ACL, empty for the default."""
+    `expires_s` is the Expires header, where it is a date; `grants` its ACL, empty for the default."""
 
     content_type: str = "binary/octet-stream"
     headers: dict[str, str] = {}

@@ -49,10 +49,14 @@ def without_acl(req: Mapping[str, Any], *, grants: tuple[Grant, ...] = (), tags:
         size = sum(len(name.encode()) + len(value.encode()) for name, value in metadata.items())
         if size > METADATA_BYTES_MAX:
             raise errors.MetadataTooLarge(Size=str(size), MaxSizeAllowed=str(METADATA_BYTES_MAX))
+    headers = {name: _header(name, req[name]) for name in HEADERS if req.get(name)}
+    expires = req.get("Expires")
+    if isinstance(expires, str):
+        headers["Expires"] = expires  # no date, but S3 gives back what it was given
     return Settings(
         content_type=req.get("ContentType") or "binary/octet-stream",
-        headers={name: _header(name, req[name]) for name in HEADERS if req.get(name)},
-        expires_s=_seconds(req["Expires"]) if "Expires" in req else 0,
+        headers=headers,
+        expires_s=int(expires.timestamp()) if isinstance(expires, datetime) else 0,
         metadata=metadata,
         storage_class=storage_class(req),
         tags=tags,
@@ -121,9 +125,3 @@ def _header(name: str, value: str) -> str:
         return value
     # aws-chunked says how the body came, not what it is.
     return ",".join(one.strip() for one in value.split(",") if one.strip() and one.strip() != "aws-chunked")
-
-
-def _seconds(expires: Any) -> int:
-    if isinstance(expires, datetime):
-        return int(expires.timestamp())
-    raise errors.InvalidArgument("Invalid Expires header", ArgumentName="Expires", ArgumentValue=str(expires))
