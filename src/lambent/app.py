@@ -122,10 +122,11 @@ class Node(Cloud):
 
     async def stop(self) -> None:
         """End what is under way and release everything; `settle` comes first."""
-        await self.compute.close()
+        # Deliveries before the functions that they run: one that saw its function end would count a failed attempt.
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.compute.close()
         await self.blobs.close()
         await self.store.close()
 
@@ -147,7 +148,7 @@ class Node(Cloud):
             wait_ns = _COLLECTION_NS
             # Loaded only now: a node starts without its services.
             rooms = [importlib.import_module(SERVICES[name]) for name in ("s3", "lambda")]
-            removed = await self.blobs.collect(partial(self.store.read, partial(_named, rooms)))
+            removed = await self.blobs.collect(partial(self.store.survey, partial(_named, rooms)))
             if removed:
                 _log.info("removed %d files that nothing names", removed)
 

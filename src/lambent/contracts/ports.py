@@ -66,6 +66,11 @@ class Store(Protocol):
         """Run `fn` on a consistent snapshot."""
         ...
 
+    async def survey(self, fn: Callable[[Reader], T]) -> T:
+        """Run a long read on one consistent snapshot beside everything else: for maintenance that walks whole tables.
+        `fn` may run in another thread."""
+        ...
+
     async def write(self, fn: Callable[[Transaction], T]) -> T:
         """Run `fn` and commit; returns once committed (durably, as --durability says). An exception of `fn` leaves
         nothing behind."""

@@ -140,6 +140,20 @@ class _LoopTransaction(_View):
         """Nothing to do: in one loop every transaction is serialised with every other."""
 
 
+class Frozen:
+    """A reader of a snapshot, for surveys: an engine's ways to get and to scan it."""
+
+    def __init__(
+        self, get: Callable[[bytes], bytes | None], scan: Callable[[bytes, bytes, int | None, bool], Rows]
+    ) -> None:
+        self.get = get
+        self._scan = scan
+
+    def scan(self, begin: bytes, end: bytes, *, limit: int | None = None, reverse: bool = False) -> Rows:
+        """Rows of `begin <= key < end`; see `contracts.ports.Reader`."""
+        return [] if begin >= end else self._scan(begin, end, limit, reverse)
+
+
 class LoopStore(ABC):
     """An embedded store. An engine says how to read what is committed and how to commit a batch.
 
@@ -189,6 +203,16 @@ class LoopStore(ABC):
         if view.touched:
             await self._settled()
         return result
+
+    @abstractmethod
+    def base_snapshot(self) -> Reader:
+        """What is committed now, to be read from another thread while the store goes on."""
+
+    async def survey(self, fn: Callable[[Reader], T]) -> T:
+        """Run a long read in a thread, on a snapshot of what is committed; the loop goes on."""
+        if self._closed:
+            raise StoreClosed("the store is closed")
+        return await asyncio.to_thread(fn, self.base_snapshot())
 
     async def write(self, fn: Callable[[Transaction], T]) -> T:
         """Run `fn` and commit; returns once committed. An exception of `fn` leaves nothing behind."""

@@ -11,9 +11,10 @@ import msgspec
 
 from lambent.contracts.clock import Clock
 from lambent.contracts.ids import Ids
+from lambent.contracts.ports import Reader
 from lambent.kv.buffer import Rows
 
-from .loop import LoopStore
+from .loop import Frozen, LoopStore
 
 CHECKPOINT_FILE = "memory.msgpack"
 
@@ -55,6 +56,12 @@ class MemoryStore(LoopStore):
             keys = self._keys[first : last if limit is None else min(last, first + limit)]
         rows = self._rows
         return [(key, rows[key]) for key in keys]
+
+    def base_snapshot(self) -> Reader:
+        """A copy of everything."""
+        frozen = MemoryStore(self.clock, self.ids)
+        frozen._rows, frozen._keys = dict(self._rows), list(self._keys)
+        return Frozen(frozen.base_get, frozen.base_scan)
 
     def commit(self, writes: dict[bytes, bytes | None]) -> asyncio.Future[None] | None:
         """Apply a batch at once."""

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 from rocksdict import (
     BlockBasedOptions,
@@ -29,11 +29,12 @@ from rocksdict import (
 
 from lambent.contracts.clock import Clock
 from lambent.contracts.ids import Ids
+from lambent.contracts.ports import Reader
 from lambent.kv.buffer import Rows
 from lambent.kv.errors import StoreClosed, StoreUnreadable, WriteFailed
 from lambent.kv.folder import FolderLock, check_format
 
-from .loop import LoopStore
+from .loop import Frozen, LoopStore
 
 Durability = Literal["normal", "strict"]
 
@@ -99,6 +100,13 @@ class RocksStore(LoopStore):
                 break
         return found
 
+    def base_snapshot(self) -> Reader:
+        """An iterator's view: nothing is copied."""
+        if self._broken is not None:
+            raise self._refusal()
+        snapshot = _Snapshot(self._db.iter())
+        return Frozen(snapshot.get, snapshot.scan)
+
     def commit(self, writes: dict[bytes, bytes | None]) -> asyncio.Future[None] | None:
         """Write a batch to the log; with strict durability the returned future is done after its fsync."""
         if self._broken is not None:
@@ -159,6 +167,33 @@ class RocksStore(LoopStore):
         error = WriteFailed(f"the store stopped after a failed fsync: {self._broken}; restart to recover")
         error.__cause__ = self._broken
         return error
+
+
+class _Snapshot:
+    """What was committed when it was made. An iterator of RocksDB sees one moment for as long as it lives; the
+    snapshots of rocksdict 0.3.29 do not: they show later writes."""
+
+    def __init__(self, rows: Any) -> None:
+        self._rows = rows
+
+    def get(self, key: bytes) -> bytes | None:
+        self._rows.seek(key)
+        value: bytes | None = self._rows.value() if self._rows.valid() and self._rows.key() == key else None
+        return value
+
+    def scan(self, begin: bytes, end: bytes, limit: int | None, reverse: bool) -> Rows:
+        rows, found = self._rows, list[tuple[bytes, bytes]]()
+        if reverse:
+            rows.seek_for_prev(end)
+            if rows.valid() and rows.key() == end:
+                rows.prev()
+        else:
+            rows.seek(begin)
+        step = rows.prev if reverse else rows.next
+        while rows.valid() and begin <= rows.key() < end and (limit is None or len(found) < limit):
+            found.append((rows.key(), rows.value()))
+            step()
+        return found
 
 
 def _open(folder: Path) -> Rdict:
