@@ -81,6 +81,58 @@ async def test_what_cannot_be_done_is_said_by_name(request_: Request, status: in
     assert said in text(answer)
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "headers", "body", "status", "code"),
+    [
+        ("POST", "/", FORM, form("GetCallerIdentity", Version="2011-06-15"), 403, "MissingAuthenticationToken"),
+        ("POST", "/", FORM, form("ListUsers", Version="2010-05-08"), 403, "MissingAuthenticationToken"),
+        (
+            "POST",
+            "/",
+            {"x_amz_target": "Logs_20140328.DescribeLogGroups"},
+            b"{}",
+            400,
+            "MissingAuthenticationTokenException",
+        ),
+        ("GET", "/", {}, b"", 403, "AccessDenied"),
+    ],
+)
+async def test_who_must_sign_and_does_not(
+    method: str, path: str, headers: dict[str, str], body: bytes, status: int, code: str
+) -> None:
+    named = {"host": HOST, **{name.replace("_", "-"): value for name, value in headers.items()}}
+    answer = await front_door()(Request(method, path, "", named, BytesBody(body), id="request-1"))
+    assert answer.status == status
+    assert code in text(answer)
+
+
+async def test_a_wrong_digest_is_told_before_anything_is_done() -> None:
+    door = front_door()
+    assert (await door(signed("s3", "PUT", "/bucket"))).status == 200
+    document = b"<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>"
+    answer = await door(signed("s3", "PUT", "/bucket?versioning", document, content_md5="1B2M2Y8AsgTpgAmY7PhCfg=="))
+    assert answer.status == 400
+    assert "<Code>BadDigest</Code>" in text(answer)
+    assert "<CalculatedDigest>" in text(answer)
+    assert "Enabled" not in text(await door(signed("s3", "GET", "/bucket?versioning")))
+
+
+async def test_doors_of_s3_name_the_request() -> None:
+    door = front_door()
+    assert (await door(signed("s3", "PUT", "/bucket"))).status == 200
+    rules = (
+        b"<CORSConfiguration><CORSRule><AllowedOrigin>*</AllowedOrigin><AllowedMethod>GET</AllowedMethod>"
+        b"</CORSRule></CORSConfiguration>"
+    )
+    assert (await door(signed("s3", "PUT", "/bucket?cors", rules))).status == 200
+    asked = {"host": HOST, "origin": "http://page", "access-control-request-method": "GET"}
+    answer = await door(Request("OPTIONS", "/bucket/key", headers=asked, id="request-1"))
+    assert answer.status == 200
+    names = [name.lower() for name, _ in answer.headers]
+    assert dict(answer.headers)["x-amz-request-id"] == "request-1"
+    assert names.count("x-amz-id-2") == names.count("access-control-allow-origin") == 1
+
+
 async def test_an_upload_of_code_may_be_longer_than_other_bodies() -> None:
     archive = base64.b64encode(bytes(20 << 20)).decode()
     body = json.dumps({"FunctionName": "f", "Role": "arn:aws:iam::000000000000:role/x", "Code": {"ZipFile": archive}})

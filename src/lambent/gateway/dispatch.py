@@ -10,7 +10,7 @@ from lambent.contracts.caller import Caller
 from lambent.contracts.errors import NotBuilt, ServiceError
 from lambent.contracts.ports import Cloud, Reader, Transaction
 from lambent.kit import Context, Operation, Service
-from lambent.kit.service import BODY_BYTES_MAX, refuse_unbuilt
+from lambent.kit.service import refuse_unbuilt
 
 from .authorize import PolicyGuard
 
@@ -56,12 +56,12 @@ class Dispatcher:
             raise NotBuilt(f"Lambent has not built the operation {operation} of {service} yet.")
         return found, shapes.metadata["protocol"]
 
-    def body_bytes_max(self, service: str, operation: str) -> int:
-        """The longest body that an operation accepts; what is not built is read far enough to be answered."""
+    def built(self, service: str, operation: str) -> Operation | None:
+        """The operation, None where it is not built; `find` and `run` say what is missing."""
         try:
-            return self.find(service, operation)[0].body_bytes_max
+            return self.find(service, operation)[0]
         except ServiceError:
-            return BODY_BYTES_MAX
+            return None
 
     async def call(
         self, caller: Caller, region: str, service: str, operation: str, params: Mapping[str, Any]

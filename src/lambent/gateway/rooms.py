@@ -16,10 +16,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
 from typing import Any
 
 from lambent import wire
-from lambent.auth import Authenticated, Endpoint, Verifier
+from lambent.auth import Endpoint, Verifier, missing_token
 from lambent.contracts.caller import Credential
 from lambent.contracts.errors import ServiceError
 from lambent.contracts.http import Body, BodyBroken, BodyTooLarge, BytesBody, Request, Response
@@ -87,7 +88,6 @@ class FrontDoor:
         self._decorate = decorate
         self._journal = journal
         self._verifier = Verifier()
-        self._endpoints: dict[tuple[str, str], Endpoint] = {}
 
     async def __call__(self, request: Request) -> Response:
         """Answer one request; never raises but for a client that went away."""
@@ -95,68 +95,40 @@ class FrontDoor:
             return await self._open_door(request)
         try:
             route = wire.identify(request, self._bases)
+            if route is None:
+                raise UnknownService("No AWS service answers to this request.")
         except ServiceError as error:
             return wire.plain_error(error, request)
-        if route is None:
-            return wire.plain_error(UnknownService("No AWS service answers to this request."), request)
-        if not route.operation:
-            try:
-                # A query request names its operation in the body, which is therefore read first.
-                body_bytes = await request.body.read(BODY_BYTES_MAX)
-                request.body = BytesBody(body_bytes)
-                route = wire.resolve(route, request, body_bytes)
-            except ServiceError as error:
-                return wire.codec(route).serialize_error(error, request.id, request)
-            except BodyTooLarge:
-                too_large = RequestEntityTooLarge("Request is too large.")
-                return wire.codec(route).serialize_error(too_large, request.id, request)
-        branch = self._branches.get(route.operation)
-        if branch is not None:
-            return await self._branch(branch, request, route)
-        codec = wire.codec(route)
         ctx: Context | None = None
         try:
-            limit = self._dispatcher.body_bytes_max(route.service, route.operation)
-            who = await self._authenticate(request, route, codec, limit)
-            region = who.region or route.region or self._cloud.settings.region
-            ctx = Context(self._cloud, who.caller, region, request.id, request)
-            body: bytes | Body = who.body if codec.streaming else await who.body.read(limit)
-            wire.check_operation(route)
-            params = codec.parse(route, request, body)
-            result = await self._dispatcher.run(ctx, route.service, route.operation, params)
-            response = codec.serialize(result, request.id)
-        except ServiceError as error:
-            response = codec.serialize_error(error, request.id, request)
-        except BodyTooLarge:
-            response = codec.serialize_error(RequestEntityTooLarge("Request is too large."), request.id, request)
+            if not route.operation:
+                route = wire.resolve(route, request, await _form(request))
+            codec = wire.codec(route)
+            branch = self._branches.get(route.operation)
+            if branch is not None:
+                response = codec.stamp(await branch(self._cloud, self._verifier, request, route), request.id)
+            else:
+                ctx, body = await self._authenticate(request, route, codec)
+                wire.check_operation(route)
+                params = codec.parse(route, request, body)
+                result = await self._dispatcher.run(ctx, route.service, route.operation, params)
+                response = codec.serialize(result, request.id)
         except BodyBroken:
             raise
-        except Exception:
-            _log.exception("request %s: %s %s failed", request.id, route.service, route.operation)
-            failure = InternalError if route.service == "s3" else InternalFailure
-            response = codec.serialize_error(failure(_SORRY), request.id, request)
-        if self._decorate is not None and "origin" in request.headers:
+        except Exception as error:
+            response = wire.codec(route).serialize_error(_told(error, request, route), request.id, request)
+        if self._decorate is not None and "origin" in request.headers and route.operation != wire.PREFLIGHT:
             await self._decorate(self._cloud, request, route, response)
         if self._journal is not None and ctx is not None:
             self._journal(ctx, route, response)
         return response
 
-    async def _branch(self, branch: Branch, request: Request, route: Route) -> Response:
-        """A door beside the API that is a request to a service nevertheless: its errors are the service's."""
-        try:
-            response = await branch(self._cloud, self._verifier, request, route)
-        except ServiceError as error:
-            response = wire.codec(route._replace(operation="")).serialize_error(error, request.id, request)
-        if self._decorate is not None and "origin" in request.headers and route.operation != wire.PREFLIGHT:
-            await self._decorate(self._cloud, request, route, response)
-        return response
-
-    async def _authenticate(self, request: Request, route: Route, codec: Codec, limit: int) -> Authenticated:
-        key = (route.service, route.protocol)
-        endpoint = self._endpoints.get(key)
-        if endpoint is None:
-            endpoint = self._endpoints[key] = Endpoint(wire.signing_name(route.service), route.protocol)
-        return await self._verifier.authenticate(
+    async def _authenticate(self, request: Request, route: Route, codec: Codec) -> tuple[Context, bytes | Body]:
+        """Who is calling, and the body, whole unless the operation streams; refuses the unsigned that must be signed."""
+        operation = self._dispatcher.built(route.service, route.operation)
+        limit = operation.body_bytes_max if operation is not None else BODY_BYTES_MAX
+        endpoint = _endpoint(route.service, route.protocol)
+        who = await self._verifier.authenticate(
             request,
             endpoint,
             self._find,
@@ -165,6 +137,11 @@ class FrontDoor:
             body_limit=limit,
             resource=_resource(route) if route.service == "s3" else None,
         )
+        if not who.signed and operation is not None and not operation.anonymous:
+            raise missing_token(endpoint)
+        region = who.region or route.region or self._cloud.settings.region
+        ctx = Context(self._cloud, who.caller, region, request.id, request)
+        return ctx, who.body if codec.streaming else await who.body.read(limit)
 
     async def _find(self, access_key: str) -> Credential | None:
         directory = self._cloud.directory
@@ -175,6 +152,28 @@ class FrontDoor:
         door = self._doors.get(name)
         answer = await door(self._cloud, request) if door is not None else None
         return answer or Response(404, [("content-type", "text/plain")], b"Lambent has no such door.\n")
+
+
+async def _form(request: Request) -> bytes:
+    """The body of a query request, which names its operation there and is therefore read first."""
+    body = await request.body.read(BODY_BYTES_MAX)
+    request.body = BytesBody(body)
+    return body
+
+
+def _told(error: Exception, request: Request, route: Route) -> ServiceError:
+    """What the client is told of an error; the log has the rest where it is ours."""
+    if isinstance(error, ServiceError):
+        return error
+    if isinstance(error, BodyTooLarge):
+        return RequestEntityTooLarge("Request is too large.")
+    _log.error("request %s: %s %s failed", request.id, route.service, route.operation, exc_info=error)
+    return (InternalError if route.service == "s3" else InternalFailure)(_SORRY)
+
+
+@cache
+def _endpoint(service: str, protocol: str) -> Endpoint:
+    return Endpoint(wire.signing_name(service), protocol)
 
 
 def _resource(route: Route) -> str:

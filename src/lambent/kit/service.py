@@ -57,10 +57,11 @@ class Operation(NamedTuple):
 
 class Service:
     """Collects the operations of one service. `name` is botocore's (`s3`, `logs`, `lambda`); `iam` the action prefix
-    where it differs from the name."""
+    where it differs from the name; `anonymous` whether its operations may be asked for without a signature."""
 
-    def __init__(self, name: str, *, iam: str = "") -> None:
+    def __init__(self, name: str, *, iam: str = "", anonymous: bool = False) -> None:
         self.name = name
+        self.anonymous = anonymous
         self.iam = iam or name
         self.operations: dict[str, Operation] = {}
         self._names = {n.lower(): n for n in model.service_model(name).operations}
@@ -73,7 +74,7 @@ class Service:
         action: str = "",
         authorize: Authorizer | None = None,
         open: bool = False,
-        anonymous: bool = False,
+        anonymous: bool | None = None,
         unbuilt: tuple[str, ...] = (),
         harmless: tuple[str, ...] = (),
         body_bytes_max: int = BODY_BYTES_MAX,
@@ -82,7 +83,8 @@ class Service:
 
         `resource(ctx, req)` gives the ARN that IAM is asked about (default `*`), `action` the action where it is not
         `prefix:OperationName`; `authorize(ctx, tx, req)` replaces both when one question does not do. `open=True`:
-        no permission is needed. `anonymous=True`: unsigned callers reach the handler's authorization too.
+        no permission is needed. `anonymous=True`: unsigned callers reach the handler's authorization too, instead of
+        being asked for a signature; the service's `anonymous` where it is not given.
         `unbuilt` lists parameters that are refused by name; `harmless` ones that are accepted without effect (each
         is explained in the service's DESIGN.md). `body_bytes_max` bounds the request's body where it does not stream.
         """
@@ -93,7 +95,8 @@ class Service:
             if name is None:
                 raise LookupError(f"{self.name} has no operation like {fn.__name__!r}")
             check = None if open else (authorize or self._single(action or f"{self.iam}:{name}", resource))
-            self.operations[name] = Operation(name, tx, fn, check, frozenset(unbuilt), anonymous, body_bytes_max)
+            unsigned = self.anonymous if anonymous is None else anonymous
+            self.operations[name] = Operation(name, tx, fn, check, frozenset(unbuilt), unsigned, body_bytes_max)
             return fn
 
         return register

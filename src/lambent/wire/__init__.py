@@ -27,18 +27,16 @@ from .validation import compile_validator
 
 
 def codec(route: Route) -> Codec:
-    """The codec of a route's operation in its protocol."""
-    return _codec(route.service, route.operation, route.protocol)
+    """The codec of a route's operation in its protocol. An operation that does not exist has one too, which is good
+    for its error."""
+    known = route.operation in model.service_model(route.service).operations
+    return _codec(route.service, route.operation if known else "", route.protocol)
 
 
 @cache
 def _codec(service: str, operation: str, protocol: str) -> Codec:
     shapes = model.service_model(service)
-    found = shapes.operations.get(operation)
-    if found is None:
-        # An operation that does not exist still gets its error in the right protocol.
-        found = OperationModel(shapes, operation, {})
-    return make_codec(found, protocol)
+    return make_codec(shapes.operations.get(operation) or OperationModel(shapes, "", {}), protocol)
 
 
 def make_codec(operation: OperationModel, protocol: str) -> Codec:

@@ -65,6 +65,16 @@ class Codec(ABC):
     def serialize_error(self, error: ServiceError, request_id: str, request: Request) -> Response:
         """The response of an error."""
 
+    def head(self, request_id: str) -> list[tuple[str, str]]:
+        """The headers that every response begins with: they name the request."""
+        return [("x-amzn-requestid", request_id)]
+
+    def stamp(self, response: Response, request_id: str) -> Response:
+        """Name the request in a response that was made elsewhere."""
+        there = {name.lower() for name, _ in response.headers}
+        response.headers[:0] = [pair for pair in self.head(request_id) if pair[0] not in there]
+        return response
+
     def error_shape(self, error: ServiceError) -> Shape | None:
         """The modelled shape of an error, if it has one."""
         return self.service.error(error.code)

@@ -98,10 +98,6 @@ class RestCodec(Codec):
 
     content_type = ""
 
-    def head(self, request_id: str) -> list[tuple[str, str]]:
-        """The headers that every response begins with."""
-        return [("x-amzn-requestid", request_id)]
-
     def write_members(self, result: Mapping[str, Any]) -> bytes:
         """The body that holds the unbound members."""
         raise NotImplementedError
@@ -214,10 +210,10 @@ class RestXmlCodec(RestCodec):
         return super().read(route, request, body)
 
     def head(self, request_id: str) -> list[tuple[str, str]]:
-        """See `RestCodec`."""
+        """See `Codec`."""
         if self._s3:
             return [("x-amz-request-id", request_id), ("x-amz-id-2", _host_id(request_id))]
-        return [("x-amzn-requestid", request_id)]
+        return super().head(request_id)
 
     def read_members(self, body: bytes) -> dict[str, Any]:
         """See `RestCodec`."""

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from lambent.kit import Service
 
-s3 = Service("s3")
+s3 = Service("s3", anonymous=True)
