@@ -124,7 +124,7 @@ class FrontDoor:
         return response
 
     async def _authenticate(self, request: Request, route: Route, codec: Codec) -> tuple[Context, bytes | Body]:
-        """Who is calling, and the body, whole unless the operation streams; refuses the unsigned that must be signed."""
+        """Who is calling, and the body, whole unless the operation streams; refuses the unsigned where need be."""
         operation = self._dispatcher.built(route.service, route.operation)
         limit = operation.body_bytes_max if operation is not None else BODY_BYTES_MAX
         endpoint = _endpoint(route.service, route.protocol)
