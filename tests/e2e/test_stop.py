@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from .node import Node
+from .test_lambda import create, written
 
 pytestmark = pytest.mark.e2e
 BODY = b"x" * 100_000
@@ -40,16 +41,16 @@ def _half_an_upload(node: Node) -> socket.socket:
     return connection
 
 
-def _until_nobody_listens(connection: socket.socket) -> None:
+def _until_nobody_listens(address: tuple[str | None, int | None]) -> None:
     with contextlib.suppress(ConnectionError):  # refused, or reset in the moment of closing
         while True:
-            socket.create_connection(connection.getpeername(), timeout=10).close()
+            socket.create_connection(address, timeout=10).close()
 
 
 def test_an_upload_under_way_is_finished_and_kept(own: Node) -> None:
     with _half_an_upload(own) as connection:
         own.signal(signal.SIGTERM)
-        _until_nobody_listens(connection)
+        _until_nobody_listens(connection.getpeername())
         connection.sendall(BODY[50_000:])
         assert connection.recv(100).startswith(b"HTTP/1.1 200 ")
     assert own.wait(4) == 0
@@ -60,9 +61,33 @@ def test_an_upload_under_way_is_finished_and_kept(own: Node) -> None:
 def test_a_second_signal_ends_what_is_under_way(own: Node) -> None:
     with _half_an_upload(own) as connection:
         own.signal(signal.SIGTERM)
-        _until_nobody_listens(connection)
+        _until_nobody_listens(connection.getpeername())
         own.signal(signal.SIGTERM)
         assert own.wait(4) == 0
         assert connection.recv(100) == b""
     own.start()
     assert "Contents" not in own.client("s3").list_objects_v2(Bucket="uploads")
+
+
+SLOW = """
+import time
+def handler(event, context):
+    print("begun", flush=True)
+    time.sleep(1.5)
+    print("finished", flush=True)
+"""
+
+
+def test_a_function_cut_short_by_a_stop_has_used_up_no_attempt(own: Node) -> None:
+    create(own, "slow", SLOW, Timeout=10)
+    functions = own.client("lambda")
+    functions.put_function_event_invoke_config(FunctionName="slow", MaximumRetryAttempts=0)
+    functions.invoke(FunctionName="slow", InvocationType="Event")
+    written(own, "/aws/lambda/slow", "begun")
+    own.signal(signal.SIGTERM)
+    _until_nobody_listens(("127.0.0.1", urlsplit(own.url).port))
+    own.signal(signal.SIGTERM)
+    assert own.wait(4) == 0
+    own.start()
+    messages = [event["message"] for event in written(own, "/aws/lambda/slow", "finished")]
+    assert [word for word in messages if word in {"begun\n", "finished\n"}] == ["begun\n", "begun\n", "finished\n"]
