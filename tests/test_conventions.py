@@ -93,6 +93,13 @@ def test_a_service_has_the_one_shape(room: Path) -> None:
         assert (room / part).exists(), f"{room.name} has no {part}"
 
 
+@pytest.mark.parametrize("room", sorted(p for p in SOURCE.iterdir() if (p / "__init__.py").exists()), ids=name)
+def test_a_room_has_its_page(room: Path) -> None:
+    """Contracts are their own page, and a service has one in its folder."""
+    if room.name not in {"contracts", "services"}:
+        assert (room / "DESIGN.md").exists()
+
+
 def test_nothing_names_a_machine() -> None:
     home = re.compile(r"/root/|/home/(?!user|you|sbx)[a-z]+/")
     for path in FILES:
