@@ -12,6 +12,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from lambent import doors
+from lambent.blobs.digests import digest
 from lambent.contracts.clock import SystemClock
 from lambent.contracts.http import BytesBody, Request, Response
 from lambent.gateway.rooms import FrontDoor
@@ -31,6 +32,8 @@ def front_door() -> FrontDoor:
 def signed(service: str, method: str, path: str, body: bytes = b"", secret: str = "test", **headers: str) -> Request:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     request = AWSRequest(method=method, url=f"http://{HOST}{path}", data=body, headers={"Host": HOST, **named})
+    if "x_amz_trailer" in headers:
+        request.context["checksum"] = {"request_algorithm": {"in": "trailer"}}
     auth = S3SigV4Auth if service == "s3" else SigV4Auth
     auth(Credentials("test", secret), service, "us-east-1").add_auth(request)
     found = {name.lower(): value for name, value in request.headers.items()}
@@ -115,6 +118,32 @@ async def test_a_wrong_digest_is_told_before_anything_is_done() -> None:
     assert "<Code>BadDigest</Code>" in text(answer)
     assert "<CalculatedDigest>" in text(answer)
     assert "Enabled" not in text(await door(signed("s3", "GET", "/bucket?versioning")))
+
+
+@pytest.mark.parametrize(("checksum", "status"), [("NSRBwg==", 400), ("A8uZRQ==", 200)])
+async def test_a_digest_that_trails_a_document_is_compared(checksum: str, status: int) -> None:
+    door = front_door()
+    assert (await door(signed("s3", "PUT", "/bucket"))).status == 200
+    document = b"<Delete><Object><Key>k</Key></Object></Delete>"
+    assert base64.b64encode(digest(document, "crc32")).decode() == "A8uZRQ=="
+    chunked = b"%x\r\n%s\r\n0\r\nx-amz-checksum-crc32:%s\r\n\r\n" % (len(document), document, checksum.encode())
+    headers = {"x_amz_trailer": "x-amz-checksum-crc32", "x_amz_decoded_content_length": str(len(document))}
+    answer = await door(signed("s3", "POST", "/bucket?delete", chunked, content_encoding="aws-chunked", **headers))
+    assert answer.status == status
+    assert ("The CRC32 you specified did not match" in text(answer)) is (status == 400)
+
+
+async def test_half_of_a_parts_address_overwrites_nothing() -> None:
+    door = front_door()
+    assert (await door(signed("s3", "PUT", "/bucket"))).status == 200
+    answer = await door(signed("s3", "PUT", "/bucket/key?partNumber=1", b"x"))
+    assert answer.status == 400
+    assert "<ArgumentName>partNumber</ArgumentName>" in text(answer)
+    answer = await door(signed("s3", "PUT", "/bucket/key?uploadId=u", b"x"))
+    assert answer.status == 405
+    assert ("Allow", "DELETE, POST, GET") in answer.headers
+    assert "<ResourceType>UPLOAD</ResourceType>" in text(answer)
+    assert (await door(signed("s3", "GET", "/bucket/key"))).status == 404
 
 
 async def test_doors_of_s3_name_the_request() -> None:
