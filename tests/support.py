@@ -57,6 +57,13 @@ class TestCloud(Cloud):
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    async def cancel_spawned(self) -> None:
+        """End all background work, as a node does that stops."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     async def call(
         self, service: str, operation: str, caller: Caller | None = None, region: str = REGION, **params: Any
     ) -> dict[str, Any]:

@@ -24,6 +24,7 @@ from lambent.gateway.dispatch import Dispatcher
 from lambent.gateway.rooms import FrontDoor
 from lambent.kit import Context
 from lambent.kv.engines.rocks import RocksStore
+from lambent.kv.errors import StoreError
 from lambent.registry import SERVICES, Targets, load_service
 from lambent.services.iam.directory import IamDirectory
 from lambent.wire import Route
@@ -127,6 +128,10 @@ class Node(Cloud):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.compute.close()
+        try:
+            await self.relay.release()
+        except StoreError as error:  # a full disk: the next start takes them over as it does after a crash
+            _log.warning("events under way could not be put back: %s", error)
         await self.blobs.close()
         await self.store.close()
 

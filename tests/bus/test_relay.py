@@ -66,6 +66,15 @@ async def pass_time(cloud: TestCloud, relay: Relay, seconds: float) -> None:
     await relay.settled()
 
 
+async def halt(cloud: TestCloud, relay: Relay) -> None:
+    """Stop as a node does whose deliveries take too long."""
+    stopping = asyncio.ensure_future(relay.stop())
+    await asyncio.sleep(0)
+    await cloud.cancel_spawned()
+    await stopping
+    await relay.release()
+
+
 async def left(cloud: TestCloud) -> int:
     return await cloud.store.read(relay_module.waiting)
 
@@ -267,6 +276,30 @@ def test_stopping_does_not_wait_for_what_has_not_begun(monkeypatch: pytest.Monke
         finish.set()
         await stopping
         assert (len(target.got), await left(cloud)) == (1, 2)
+
+    run(story())
+
+
+def test_an_orderly_stop_is_no_loss_however_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay_module, "UNDER_WAY_MAX", 1)
+
+    async def story() -> None:
+        async def wait() -> None:
+            await asyncio.Event().wait()
+
+        target = Recorder(lambda _: wait())
+        cloud, relay = await started(target)
+        for _ in range(3):
+            await emit(cloud, event())
+        for _ in range(relay_module.LOSSES_MAX + 1):
+            await halt(cloud, relay)
+            relay = Relay(cloud, cloud.store.node)
+            await relay.start()
+            await asyncio.sleep(0)
+        await halt(cloud, relay)
+        found = [claimed.entry for _, claimed in await cloud.store.read(outbox.pending)]
+        assert [(entry.attempts, entry.losses) for entry in found] == [(0, 0)] * 3
+        assert {delivery.attempt for delivery in target.got} == {1}
 
     run(story())
 

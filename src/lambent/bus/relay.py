@@ -85,6 +85,16 @@ class Relay:
         finally:
             limit.cancel()
 
+    async def release(self) -> None:
+        """After `stop`, and after what was still under way has been cancelled: leave everything that this node holds to
+        the next start, or to another node, without counting it as lost."""
+        batch = CLAIM_BATCH * 16
+        while (
+            await self._cloud.store.write(lambda tx: outbox.release(tx, self._cloud.clock.now_ns(), self._node, batch))
+            >= batch
+        ):
+            pass
+
     async def settled(self) -> None:
         """Wait until nothing is under way (timers of a later time excepted); for tests and for `down`."""
         await self._idle.wait()

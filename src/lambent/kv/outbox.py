@@ -12,7 +12,7 @@ so whoever lost a lease finds its key gone and has no say any more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 from zlib import crc32
 
@@ -120,13 +120,25 @@ def reclaim(tx: Transaction, now_ns: int, owner: str, limit: int = 1000) -> int:
 
     For the start of an engine with one node, whose other owners are dead: call until it returns less than `limit`.
     """
+    return _take_back(tx, now_ns, limit, lambda entry: entry.owner != owner, losses=1)
+
+
+def release(tx: Transaction, now_ns: int, owner: str, limit: int = 1000) -> int:
+    """Make up to `limit` entries that are leased by `owner` due now, which is no loss; returns how many.
+
+    For a node that stops in order: call until it returns less than `limit`.
+    """
+    return _take_back(tx, now_ns, limit, lambda entry: entry.owner == owner, losses=0)
+
+
+def _take_back(tx: Transaction, now_ns: int, limit: int, wanted: Callable[[Entry], bool], losses: int) -> int:
     count = 0
     for shard in range(SHARDS):
         for key, raw in tx.scan(_leased.key(shard), _leased.key(shard + 1)):
             entry = _leased.decode(raw)
-            if entry.owner != owner and count < limit:
+            if wanted(entry) and count < limit:
                 tx.delete(key)
-                _put(tx, _waiting, msgspec.structs.replace(entry, owner="", losses=entry.losses + 1), now_ns)
+                _put(tx, _waiting, msgspec.structs.replace(entry, owner="", losses=entry.losses + losses), now_ns)
                 count += 1
     return count
 
