@@ -62,6 +62,7 @@ def test_up_in_the_background_status_env_and_down(tmp_path: Path) -> None:
         (("up", "--host", "0.0.0.0"), "--auth strict"),
         (("up", "--host", "192.0.2.1", "--auth", "strict"), "cannot listen on 192.0.2.1"),
         (("up", "--data", "/proc/nowhere"), "cannot use the data folder"),
+        (("up", "--detach", "--data", "/proc/nowhere"), "cannot use the data folder"),
         (("up", "--tls-key", "key.pem"), "go together"),
         (("deploy", "nowhere.yaml", "--stack-name", "x", "--endpoint", "http://127.0.0.1:1"), "no cloud answers"),
         (("env", "--account", "12"), "12-digit"),

@@ -89,9 +89,12 @@ def _is_loopback(host: str) -> bool:
 
 def start_detached(folder: Path, arguments: list[str]) -> str:
     """Start `lambent ARGUMENTS` in the background; prints its ready line, and returns the address."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = folder / "lambent.log"
-    log.touch(mode=0o600)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        log.touch(mode=0o600)
+    except OSError as error:
+        raise Failure(f"cannot use the data folder {folder}: {error.strerror}") from None
     with log.open("ab") as out:
         position = out.seek(0, os.SEEK_END)
         process = subprocess.Popen(
