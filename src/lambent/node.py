@@ -82,7 +82,13 @@ async def _serve(options: NodeOptions) -> None:
     await _show_root_key(cloud, options)
     gate.open(cloud.door)
     notes = options.folder / "node.json"
-    notes.write_text(json.dumps({"pid": os.getpid(), "endpoint": settings.endpoint}))
+    try:
+        notes.write_text(json.dumps({"pid": os.getpid(), "endpoint": settings.endpoint}))
+    except OSError as error:
+        stop.set()  # no grace: nobody has been told of this node
+        await _finish(server, cloud, stop)
+        await cloud.stop()
+        raise StartFailure(f"cannot write {notes}: {error.strerror}") from None
     # What is alive now stays alive: the collector need not look at it again.
     gc.collect()
     gc.freeze()

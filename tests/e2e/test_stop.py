@@ -58,6 +58,15 @@ def test_an_upload_under_way_is_finished_and_kept(own: Node) -> None:
     assert own.client("s3").get_object(Bucket="uploads", Key="key")["Body"].read() == BODY
 
 
+def test_a_node_that_cannot_leave_its_note_does_not_run(tmp_path: Path) -> None:
+    (tmp_path / "node.json").mkdir()
+    node = Node(tmp_path)
+    with pytest.raises(AssertionError, match=r"did not start: lambent: cannot write \S+/node.json: Is a directory\n$"):
+        node.start()
+    assert node.wait(4) == 1
+    node.kill()
+
+
 def test_a_second_signal_ends_what_is_under_way(own: Node) -> None:
     with _half_an_upload(own) as connection:
         own.signal(signal.SIGTERM)
