@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -14,6 +14,7 @@ from lambent.contracts.ids import Ids
 from lambent.kv.engines.memory import MemoryStore
 from lambent.kv.engines.rocks import RocksStore
 from tests.kv.contract import Engine
+from tests.kv.postgres_cluster import Cluster, find_binaries, postgres_engine, started
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -67,7 +68,21 @@ ENGINES: dict[str, Callable[[Path], Engine]] = {
 }
 
 
-@pytest.fixture(params=list(ENGINES))
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server of the tests' own; tests that need it are skipped where it is not installed."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    binaries = find_binaries()
+    if binaries is None:
+        pytest.skip("PostgreSQL is not installed")
+    with started(binaries) as running:
+        yield running
+
+
+@pytest.fixture(params=[*ENGINES, pytest.param("postgres", marks=pytest.mark.slow)])
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
-    """Each engine in turn, on an empty folder of its own."""
+    """Each engine in turn, on an empty folder, or an empty schema, of its own."""
+    if request.param == "postgres":
+        running: Cluster = request.getfixturevalue("cluster")
+        return postgres_engine(running)
     return ENGINES[request.param](tmp_path)
