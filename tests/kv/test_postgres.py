@@ -59,6 +59,12 @@ def locked_increment(tx: Transaction) -> None:
     increment(tx)
 
 
+async def test_a_survey_walks_more_than_a_page(cluster: Cluster) -> None:
+    async with open_nodes(node(cluster.schema())) as (store,):
+        await store.write(fill({b"%06d" % number: b"" for number in range(PAGE_ROWS + 10)}))
+        assert len(await store.survey(lambda tx: tx.scan(b"0", b"1"))) == PAGE_ROWS + 10
+
+
 @pytest.mark.parametrize("fn", [increment, locked_increment])
 async def test_concurrent_increments_of_two_nodes_lose_nothing(cluster: Cluster, fn: Callable[[Any], None]) -> None:
     async def work(store: PostgresStore) -> None:

@@ -210,6 +210,10 @@ class PostgresStore:
         result, _ = await self._start(self._run(fn, False))
         return result
 
+    async def survey(self, fn: Callable[[Reader], T]) -> T:
+        """Run a long read: every read has its snapshot and its thread already."""
+        return await self.read(fn)
+
     async def write(self, fn: Callable[[Transaction], T]) -> T:
         """Run `fn` in a thread and commit; returns once committed. An exception of `fn` leaves nothing behind."""
         return await self._start(self._write(fn))
