@@ -119,11 +119,6 @@ class OperationModel:
         return [Shape(self.service, reference) for reference in self.data.get("errors", ())]
 
     @property
-    def static_context(self) -> Mapping[str, Any]:
-        """Endpoint rule parameters that this operation fixes."""
-        return self.data.get("staticContextParams", {})  # type: ignore[no-any-return]
-
-    @property
     def payload(self) -> Shape | None:
         """The input member that is the whole body."""
         if self.input is None or not self.input.payload:

@@ -113,7 +113,7 @@ def _location(endpoint: str, asked: str | None) -> str:
     return endpoint
 
 
-@s3.operation(tx="read", authorize=access.on_bucket("s3:ListBucket"), anonymous=True)
+@s3.operation(tx="read", authorize=access.on_bucket("s3:ListBucket"))
 def head_bucket(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     """Whether a bucket is there, and where."""
     bucket = keys.bucket(tx, req)
@@ -186,7 +186,7 @@ def _bad_token(_: str) -> errors.InvalidArgument:
     return errors.InvalidArgument("The continuation token provided is incorrect", ArgumentName="continuation-token")
 
 
-@s3.operation(tx="read", authorize=access.on_bucket("s3:GetBucketLocation"), anonymous=True)
+@s3.operation(tx="read", authorize=access.on_bucket("s3:GetBucketLocation"))
 def get_bucket_location(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     """The bucket's region; none is said of us-east-1."""
     bucket = keys.bucket(tx, req)

@@ -84,7 +84,6 @@ def _parse(source: Any) -> tuple[str, str, str]:
 @s3.operation(
     tx="none",
     open=True,
-    anonymous=True,
     unbuilt=(*settings.UNBUILT, *_UNBUILT_SOURCE, "AnnotationDirective"),
     harmless=settings.HARMLESS,
 )
@@ -230,7 +229,6 @@ def _store(
 @s3.operation(
     tx="none",
     open=True,
-    anonymous=True,
     unbuilt=(*settings.UNBUILT_READ, *_UNBUILT_SOURCE),
     harmless=settings.HARMLESS,
 )

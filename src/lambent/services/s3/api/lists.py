@@ -19,7 +19,6 @@ from ..model import BucketRecord, ObjectRecord, UploadRecord
 @s3.operation(
     tx="read",
     authorize=access.on_bucket("s3:ListBucket"),
-    anonymous=True,
     harmless=("RequestPayer",),
     unbuilt=("OptionalObjectAttributes",),
 )
@@ -73,7 +72,6 @@ def _bad_token(_: str) -> ServiceError:
 @s3.operation(
     tx="read",
     authorize=access.on_bucket("s3:ListBucket"),
-    anonymous=True,
     harmless=("RequestPayer",),
     unbuilt=("OptionalObjectAttributes",),
 )
@@ -133,7 +131,6 @@ def _object(bucket: BucketRecord, key: str, record: ObjectRecord, encode: Encodi
 @s3.operation(
     tx="read",
     authorize=access.on_bucket("s3:ListBucketVersions"),
-    anonymous=True,
     harmless=("RequestPayer",),
     unbuilt=("OptionalObjectAttributes",),
 )
@@ -201,9 +198,7 @@ def _skip_versions(tx: Reader, bucket: BucketRecord, req: dict[str, Any], cursor
     return str(key)
 
 
-@s3.operation(
-    tx="read", authorize=access.on_bucket("s3:ListBucketMultipartUploads"), anonymous=True, harmless=("RequestPayer",)
-)
+@s3.operation(tx="read", authorize=access.on_bucket("s3:ListBucketMultipartUploads"), harmless=("RequestPayer",))
 def list_multipart_uploads(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     """A page of multipart uploads in progress, by key, the oldest first."""
     bucket = keys.bucket(tx, req)

@@ -31,7 +31,7 @@ from .lists import initiator
 from .reads import invalid_part_number
 
 
-@s3.operation(tx="write", open=True, anonymous=True, unbuilt=settings.UNBUILT, harmless=settings.HARMLESS)
+@s3.operation(tx="write", open=True, unbuilt=settings.UNBUILT, harmless=settings.HARMLESS)
 def create_multipart_upload(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     """Begin an upload in parts."""
     bucket = keys.bucket(tx, req)
@@ -82,7 +82,7 @@ def part_digests(upload: UploadRecord, algorithm: str = "") -> tuple[str, ...]:
     return tuple(dict.fromkeys(("md5", checksums.DEFAULT, *filter(None, (upload.algorithm, algorithm)))))
 
 
-@s3.operation(tx="none", open=True, anonymous=True, unbuilt=settings.UNBUILT_BODY, harmless=settings.HARMLESS)
+@s3.operation(tx="none", open=True, unbuilt=settings.UNBUILT_BODY, harmless=settings.HARMLESS)
 async def upload_part(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     """Store one part; it replaces an earlier one of its number."""
     want = checksums.wanted(req, ctx.request)
@@ -127,7 +127,6 @@ async def store_part(ctx: Context, req: dict[str, Any], received: Received, aske
 @s3.operation(
     tx="read",
     authorize=access.on_object("s3:ListMultipartUploadParts", exists=False),
-    anonymous=True,
     unbuilt=settings.UNBUILT_READ,
     harmless=("RequestPayer",),
 )
@@ -173,7 +172,6 @@ def _part_shown(upload: UploadRecord, number: int, part: PartRecord) -> dict[str
 @s3.operation(
     tx="write",
     authorize=access.on_object("s3:AbortMultipartUpload", exists=False),
-    anonymous=True,
     unbuilt=("IfMatchInitiatedTime",),
     harmless=("RequestPayer",),
 )
@@ -197,7 +195,6 @@ def _forget(ctx: Context, tx: Transaction, bucket: BucketRecord, key: str, uploa
 @s3.operation(
     tx="none",
     authorize=access.on_object("s3:PutObject", exists=False),
-    anonymous=True,
     unbuilt=(*settings.UNBUILT_READ, *checksums.UNBUILT),
     harmless=("RequestPayer",),
 )

@@ -20,7 +20,7 @@ _DIGEST_HEADERS = ("content-md5", "x-amz-checksum-", "x-amz-trailer")
 """One of these must come with a list of what to delete."""
 
 
-@s3.operation(tx="none", open=True, anonymous=True, unbuilt=settings.UNBUILT_BODY, harmless=settings.HARMLESS)
+@s3.operation(tx="none", open=True, unbuilt=settings.UNBUILT_BODY, harmless=settings.HARMLESS)
 async def put_object(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     """Store an object. A small body and its authorization share one transaction; a long one is authorized first, and
     goes to its blob while it arrives."""
@@ -118,7 +118,7 @@ def _may_delete(ctx: Context, tx: Any, req: dict[str, Any]) -> list[Check]:
     return access.on_object("s3:DeleteObject", "s3:DeleteObjectVersion")(ctx, tx, req)
 
 
-@s3.operation(tx="write", authorize=_may_delete, anonymous=True, unbuilt=("MFA",), harmless=("RequestPayer",))
+@s3.operation(tx="write", authorize=_may_delete, unbuilt=("MFA",), harmless=("RequestPayer",))
 def delete_object(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     """Delete an object, or one version of it for good."""
     _refuse_directory_conditions(req)
@@ -177,7 +177,7 @@ def delete_one(ctx: Context, tx: Transaction, bucket: BucketRecord, key: str, ve
     return deletion
 
 
-@s3.operation(tx="write", open=True, anonymous=True, unbuilt=("MFA",), harmless=("RequestPayer", "ChecksumAlgorithm"))
+@s3.operation(tx="write", open=True, unbuilt=("MFA",), harmless=("RequestPayer", "ChecksumAlgorithm"))
 def delete_objects(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     """Delete up to 1,000 objects; each one is authorized, and fails, on its own."""
     bucket = keys.bucket(tx, req)
@@ -251,7 +251,6 @@ def _version_of(record: ObjectRecord) -> dict[str, Any]:
 @s3.operation(
     tx="read",
     authorize=access.on_object("s3:GetObjectTagging", "s3:GetObjectVersionTagging"),
-    anonymous=True,
     harmless=("RequestPayer",),
 )
 def get_object_tagging(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
@@ -263,7 +262,6 @@ def get_object_tagging(ctx: Context, tx: Transaction, req: dict[str, Any]) -> di
 @s3.operation(
     tx="write",
     authorize=access.on_object("s3:PutObjectTagging", "s3:PutObjectVersionTagging"),
-    anonymous=True,
     harmless=("RequestPayer", "ContentMD5", "ChecksumAlgorithm"),
 )
 def put_object_tagging(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
@@ -279,7 +277,6 @@ def put_object_tagging(ctx: Context, tx: Transaction, req: dict[str, Any]) -> di
 @s3.operation(
     tx="write",
     authorize=access.on_object("s3:DeleteObjectTagging", "s3:DeleteObjectVersionTagging"),
-    anonymous=True,
 )
 def delete_object_tagging(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     """Remove all tags of an object."""

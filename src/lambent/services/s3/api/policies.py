@@ -67,14 +67,14 @@ def delete_bucket_policy(ctx: Context, tx: Transaction, req: dict[str, Any]) -> 
     return _GONE
 
 
-@s3.operation(tx="read", authorize=access.on_bucket("s3:GetBucketAcl"), anonymous=True)
+@s3.operation(tx="read", authorize=access.on_bucket("s3:GetBucketAcl"))
 def get_bucket_acl(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     """The bucket's ACL."""
     bucket = keys.bucket(tx, req)
     return acl.shown(bucket.grants, bucket.account)
 
 
-@s3.operation(tx="write", authorize=access.on_bucket("s3:PutBucketAcl"), anonymous=True, harmless=_INTEGRITY)
+@s3.operation(tx="write", authorize=access.on_bucket("s3:PutBucketAcl"), harmless=_INTEGRITY)
 def put_bucket_acl(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
     """Replace the bucket's ACL."""
     bucket = keys.bucket(tx, req)
@@ -87,7 +87,6 @@ def put_bucket_acl(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
 @s3.operation(
     tx="read",
     authorize=access.on_object("s3:GetObjectAcl", "s3:GetObjectVersionAcl"),
-    anonymous=True,
     harmless=("RequestPayer",),
 )
 def get_object_acl(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
@@ -99,7 +98,6 @@ def get_object_acl(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, A
 @s3.operation(
     tx="write",
     authorize=access.on_object("s3:PutObjectAcl", "s3:PutObjectVersionAcl"),
-    anonymous=True,
     harmless=("RequestPayer", *_INTEGRITY),
 )
 def put_object_acl(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:

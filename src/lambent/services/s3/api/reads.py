@@ -26,7 +26,7 @@ _OVERRIDES = {
 }
 
 
-@s3.operation(tx="read", authorize=_READ, anonymous=True, unbuilt=settings.UNBUILT_READ, harmless=("RequestPayer",))
+@s3.operation(tx="read", authorize=_READ, unbuilt=settings.UNBUILT_READ, harmless=("RequestPayer",))
 def get_object(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     """An object's body and headers: all of it, a range, or a part."""
     bucket, record = look_up(ctx, tx, req, "GET")
@@ -38,7 +38,7 @@ def get_object(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-@s3.operation(tx="read", authorize=_READ, anonymous=True, unbuilt=settings.UNBUILT_READ, harmless=("RequestPayer",))
+@s3.operation(tx="read", authorize=_READ, unbuilt=settings.UNBUILT_READ, harmless=("RequestPayer",))
 def head_object(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     """An object's headers."""
     bucket, record = look_up(ctx, tx, req, "GET")
@@ -151,7 +151,7 @@ def _override(ctx: Context, req: dict[str, Any], found: dict[str, Any]) -> None:
             found[header] = req[member]
 
 
-@s3.operation(tx="read", authorize=_READ, anonymous=True, unbuilt=settings.UNBUILT_READ, harmless=("RequestPayer",))
+@s3.operation(tx="read", authorize=_READ, unbuilt=settings.UNBUILT_READ, harmless=("RequestPayer",))
 def get_object_attributes(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     """Those of an object's attributes that are asked for."""
     bucket, record = look_up(ctx, tx, req, "GET")
