@@ -58,9 +58,21 @@ class Transaction(Reader, Protocol):
         """Serialise with every transaction that locks the same key, before contention costs retries."""
         ...
 
+    def wake(self, topic: bytes) -> None:
+        """After the commit, call whoever listens to `topic` (`Store.listen`), on every node. A hint: a node that is
+        cut off from the others may miss it, so who waits looks again by itself from time to time."""
+        ...
+
 
 class Store(Protocol):
-    """An ordered, transactional key-value store; serialisable. Functions given to it may run more than once."""
+    """An ordered, transactional key-value store; serialisable. Functions given to it may run more than once.
+
+    `node` names this node as the owner of leases; it is new with every store that is opened. `shared` says that other
+    nodes may have the same store open.
+    """
+
+    node: str
+    shared: bool
 
     async def read(self, fn: Callable[[Reader], T]) -> T:
         """Run `fn` on a consistent snapshot."""
@@ -78,6 +90,11 @@ class Store(Protocol):
 
     def subscribe(self, fn: Callable[[list[tuple[bytes, int]]], None]) -> None:
         """Have `fn` called on the event loop after commits with the (outbox key, due_ns) pairs that they added."""
+        ...
+
+    def listen(self, topic: bytes, fn: Callable[[], None]) -> Callable[[], None]:
+        """Have `fn` called on the event loop after commits, on whichever node, that woke `topic`; several may become
+        one call. Returns what ends the listening."""
         ...
 
     async def checkpoint(self, path: str) -> None:
@@ -118,6 +135,20 @@ class Blobs(Protocol):
 
     def release(self, name: str) -> None:
         """Say after commit that `name` is no longer named; it is removed once readers are done with it."""
+        ...
+
+    async def collect(self, in_use: Callable[[], Awaitable[set[str]]]) -> int:
+        """Remove what nothing names: blobs that are old enough and not in the set that `in_use` gives, asked after the
+        blobs were listed. Returns how many. One node at a time calls this."""
+        ...
+
+    def hold(self, until_ns: int) -> None:
+        """Remove nothing before `until_ns` of the clock, for somebody copies all blobs; what is released meanwhile is
+        removed later. 0 ends the hold."""
+        ...
+
+    async def close(self) -> None:
+        """Let what is under way end and release everything."""
         ...
 
 
@@ -186,12 +217,15 @@ class Api(Protocol):
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How this node was started. `endpoint` is the base URL clients reach it at; `region` the default region;
-    `data` the data folder (empty for a memory-only cloud)."""
+    `data` the data folder (empty for a memory-only cloud); `store` and `blobs` the URLs of a store and a blob store
+    that are shared with other nodes (empty: both lie in the data folder; `blobs` alone empty: bodies in the store)."""
 
     endpoint: str = "http://127.0.0.1:4566"
     region: str = "us-east-1"
     account: str = "000000000000"
     data: str = ""
+    store: str = ""
+    blobs: str = ""
     auth: str = "default"
     durability: str = "normal"
 
