@@ -240,6 +240,7 @@ class AtomicityContract:
                 lambda: kept[-1].delete(b"k"),
                 lambda: kept[-1].emit(EVENT),
                 lambda: kept[-1].on_commit(kept.clear),
+                lambda: kept[-1].wake(b"t"),
             ):
                 with pytest.raises(TransactionOver):
                     use()
@@ -307,6 +308,84 @@ class AfterCommitContract:
             assert entries[0].owner != ""
             assert entries[1] is not None
             assert entries[1].owner == ""
+
+
+class WakeContract:
+    """Listeners of topics. A wake is a hint: one too many is allowed, so tests clear what they saw before they look."""
+
+    async def test_a_wake_calls_the_topics_listeners_before_the_answer(self, engine: Engine) -> None:
+        called: list[str] = []
+        async with engine.store() as store:
+            store.listen(b"t", lambda: called.append("one"))
+            store.listen(b"t", lambda: called.append("two"))
+            store.listen(b"u", lambda: called.append("other"))
+
+            def fn(tx: Transaction) -> None:
+                tx.wake(b"t")
+                tx.wake(b"t")
+                tx.on_commit(called.clear)
+
+            await store.write(fn)
+            assert called[:2] == ["one", "two"]
+
+    async def test_who_ended_listening_is_not_called(self, engine: Engine) -> None:
+        called: list[int] = []
+        async with engine.store() as store:
+            end = store.listen(b"t", lambda: called.append(1))
+            store.listen(b"t", lambda: called.append(2))
+            end()
+            end()
+            called.clear()
+            await store.write(lambda tx: tx.wake(b"t"))
+            assert 1 not in called
+            assert 2 in called
+
+    async def test_a_failed_transaction_wakes_nobody(self, engine: Engine) -> None:
+        def fn(tx: Transaction) -> None:
+            tx.wake(b"t")
+            raise Broken
+
+        called: list[str] = []
+        async with engine.store() as store:
+            store.listen(b"t", lambda: called.append("listener"))
+            with pytest.raises(Broken):
+                await store.write(fn)
+            assert called == []
+
+    async def test_a_failing_listener_harms_nobody(self, engine: Engine) -> None:
+        problems: list[str] = []
+        called: list[int] = []
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: problems.append(context["message"]))
+        async with engine.store() as store:
+            store.listen(b"t", lambda: 1 // 0)  # type: ignore[arg-type, return-value]
+            store.listen(b"t", lambda: called.append(1))
+            await store.write(lambda tx: tx.wake(b"t"))
+            assert called
+        assert problems
+
+    async def test_topics_are_bytes_of_any_kind_and_length(self, engine: Engine) -> None:
+        woken: list[bytes] = []
+        topics = [b"", bytes(range(256)), b"x" * 20_000, b"'; --"]
+        async with engine.store() as store:
+            for topic in topics:
+                store.listen(topic, lambda topic=topic: woken.append(topic))  # type: ignore[misc]
+            woken.clear()
+
+            def fn(tx: Transaction) -> None:
+                for topic in topics:
+                    tx.wake(topic)
+
+            await store.write(fn)
+            assert set(woken) == set(topics)
+            with pytest.raises(TypeError):
+                await store.write(lambda tx: tx.wake("text"))  # type: ignore[arg-type]
+
+    async def test_a_store_says_which_node_it_is(self, engine: Engine) -> None:
+        async with engine.store() as store:
+            await store.write(lambda tx: tx.emit(EVENT))
+            ((_, claimed),) = await store.read(outbox.pending)
+            assert claimed.entry.owner == store.node
+            assert isinstance(store.shared, bool)
 
 
 class LifeContract:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.kv.contract import AfterCommitContract, AtomicityContract, LifeContract, StoreContract
+from tests.kv.contract import AfterCommitContract, AtomicityContract, LifeContract, StoreContract, WakeContract
 
 
 class TestStore(StoreContract):
@@ -19,3 +19,7 @@ class TestAfterCommit(AfterCommitContract):
 
 class TestLife(LifeContract):
     """Opening, closing, copies."""
+
+
+class TestWake(WakeContract):
+    """Topics."""

@@ -11,9 +11,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import CoroutineType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from lambent.contracts.clock import Clock
 from lambent.contracts.events import Event
@@ -22,6 +22,7 @@ from lambent.contracts.ports import Reader, Transaction
 from lambent.kv import outbox
 from lambent.kv.buffer import Layer, Rows, merged_scan
 from lambent.kv.errors import StoreClosed, TooManyConflicts, TransactionOver, WriteFailed
+from lambent.kv.topics import Topics, safely
 
 T = TypeVar("T")
 Added = list[tuple[bytes, int]]
@@ -32,13 +33,14 @@ ATTEMPTS_MAX = 64
 class Group(Layer):
     """The writes of one turn and who waits for them."""
 
-    __slots__ = ("added", "callbacks", "waiters")
+    __slots__ = ("added", "callbacks", "waiters", "woken")
 
     def __init__(self) -> None:
         super().__init__()
         self.waiters: list[asyncio.Future[None]] = []
         self.callbacks: list[Callable[[], None]] = []
         self.added: Added = []
+        self.woken: dict[bytes, None] = {}
 
 
 class _View:
@@ -87,10 +89,10 @@ class _View:
         self._over = True
 
 
-class _LoopTransaction(_View):
+class LoopTransaction(_View):
     """A view with a layer of its own on top."""
 
-    __slots__ = ("_own", "added", "callbacks", "writes")
+    __slots__ = ("_own", "added", "callbacks", "woken", "writes")
 
     def __init__(self, store: LoopStore, layers: tuple[Layer, ...]) -> None:
         self._own = Layer()
@@ -98,6 +100,7 @@ class _LoopTransaction(_View):
         self.writes = self._own.writes
         self.callbacks: list[Callable[[], None]] | None = None
         self.added: Added | None = None
+        self.woken: dict[bytes, None] | None = None
 
     def _see(self, layer: Layer) -> None:
         if layer is not self._own:
@@ -136,6 +139,16 @@ class _LoopTransaction(_View):
             self.callbacks = []
         self.callbacks.append(fn)
 
+    def wake(self, topic: bytes) -> None:
+        """After the commit, call whoever listens to `topic`."""
+        if self._over:
+            raise TransactionOver("a transaction ends when its function returns")
+        if topic.__class__ is not bytes:
+            raise TypeError(f"topics are bytes, not {type(topic).__name__}")
+        if self.woken is None:
+            self.woken = {}
+        self.woken[topic] = None
+
     def lock(self, key: bytes) -> None:
         """Nothing to do: in one loop every transaction is serialised with every other."""
 
@@ -160,6 +173,8 @@ class LoopStore(ABC):
     `node` names this node as an owner of outbox leases; it is new with every store that is opened.
     """
 
+    shared = False
+
     def __init__(self, clock: Clock, ids: Ids) -> None:
         self.clock = clock
         self.ids = ids
@@ -168,6 +183,7 @@ class LoopStore(ABC):
         self._flushing: Group | None = None
         self._layers: tuple[Layer, ...] = ()
         self._listeners: list[Callable[[Added], None]] = []
+        self._topics = Topics()
         self._closed = False
         self._scheduled = False
 
@@ -219,7 +235,7 @@ class LoopStore(ABC):
         for attempt in range(ATTEMPTS_MAX):
             if self._closed:
                 raise StoreClosed("the store is closed")
-            tx = _LoopTransaction(self, self._layers)
+            tx = LoopTransaction(self, self._layers)
             try:
                 result = fn(tx)
                 if result.__class__ is CoroutineType:
@@ -234,7 +250,7 @@ class LoopStore(ABC):
             if not self.valid(attempt):
                 await asyncio.sleep(0)
                 continue
-            if tx.writes or tx.callbacks is not None:
+            if tx.writes or tx.callbacks is not None or tx.woken is not None:
                 await self._join(tx)
             elif tx.touched:
                 await self._settled()
@@ -244,6 +260,14 @@ class LoopStore(ABC):
     def subscribe(self, fn: Callable[[Added], None]) -> None:
         """Have `fn` called after commits with the (outbox key, due_ns) pairs that they added."""
         self._listeners.append(fn)
+
+    def listen(self, topic: bytes, fn: Callable[[], None]) -> Callable[[], None]:
+        """Have `fn` called after commits that woke `topic`; returns what ends the listening."""
+        return self._topics.listen(topic, fn)
+
+    def wake(self, topics: Iterable[bytes]) -> None:
+        """Call the listeners of `topics`."""
+        self._topics.call(topics)
 
     async def settle(self) -> None:
         """Wait until everything written so far is committed."""
@@ -256,7 +280,7 @@ class LoopStore(ABC):
         await self.settle()
         self._closed = True
 
-    def _join(self, tx: _LoopTransaction) -> asyncio.Future[None]:
+    def _join(self, tx: LoopTransaction) -> asyncio.Future[None]:
         group = self._open
         if group is None:
             group = self._open = Group()
@@ -267,6 +291,8 @@ class LoopStore(ABC):
             group.callbacks += tx.callbacks
         if tx.added is not None:
             group.added += tx.added
+        if tx.woken is not None:
+            group.woken |= tx.woken
         return self._wait_for(group)
 
     async def _settled(self) -> None:
@@ -317,10 +343,12 @@ class LoopStore(ABC):
         self._flushing = None
         self._restack()
         for callback in group.callbacks:
-            self._safely(callback)
+            safely(callback)
         if group.added:
             for listener in self._listeners:
-                self._safely(listener, group.added)
+                safely(listener, group.added)
+        if group.woken:
+            self.wake(group.woken)
         for waiter in group.waiters:
             if not waiter.done():
                 waiter.set_result(None)
@@ -337,12 +365,3 @@ class LoopStore(ABC):
                 error = WriteFailed(f"the store could not commit: {cause}")
                 error.__cause__ = cause
                 waiter.set_exception(error)
-
-    @staticmethod
-    def _safely(fn: Callable[..., None], *args: Any) -> None:
-        try:
-            fn(*args)
-        except Exception as error:
-            asyncio.get_running_loop().call_exception_handler(
-                {"message": f"a callback after commit failed: {fn!r}", "exception": error}
-            )

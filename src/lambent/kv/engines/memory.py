@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from bisect import bisect_left, insort
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import msgspec
@@ -13,8 +13,9 @@ from lambent.contracts.clock import Clock
 from lambent.contracts.ids import Ids
 from lambent.contracts.ports import Reader
 from lambent.kv.buffer import Rows
+from lambent.kv.topics import Topics
 
-from .loop import Frozen, LoopStore
+from .loop import Frozen, LoopStore, LoopTransaction
 
 CHECKPOINT_FILE = "memory.msgpack"
 
@@ -24,7 +25,7 @@ class MemoryStore(LoopStore):
 
     `conflicts` makes it behave like an optimistic engine: it is asked after each run of a write function, with the
     number of earlier attempts, whether to throw the run away and repeat it. `source` is a checkpoint's folder to
-    start from.
+    start from. `handle` gives another node's store on the same memory.
     """
 
     def __init__(
@@ -34,9 +35,41 @@ class MemoryStore(LoopStore):
         self._conflicts = conflicts
         self._rows: dict[bytes, bytes] = {}
         self._keys: list[bytes] = []
+        self._handles: list[MemoryStore] = [self]
         if source:
             self._rows = msgspec.msgpack.decode((Path(source) / CHECKPOINT_FILE).read_bytes(), type=dict[bytes, bytes])
             self._keys = sorted(self._rows)
+
+    def handle(self, clock: Clock | None = None, ids: Ids | None = None) -> MemoryStore:
+        """A store of another node that shares this one's rows: own `node`, own listeners and conflicts, a clock and
+        ids of its own if given. From here on commits are seen by all handles at once, though still told at the end of
+        the turn, as if the answer took time. The rows live as long as a handle does; closing one leaves the others."""
+        self._flush()
+        other = MemoryStore(clock or self.clock, ids or self.ids, conflicts=self._conflicts)
+        other._rows, other._keys, other._handles = self._rows, self._keys, self._handles
+        self._handles.append(other)
+        self.shared = other.shared = True
+        return other
+
+    def die(self) -> None:
+        """As if this handle's node were killed: what was committed stays, and nobody here is told of anything any more.
+        Tasks that wait for this handle are the caller's to cancel."""
+        self._closed = True
+        self._listeners, self._topics, self._open = [], Topics(), None
+        self._restack()
+        self._handles.remove(self)
+
+    def wake(self, topics: Iterable[bytes]) -> None:
+        """Call the listeners of `topics` on every handle."""
+        for handle in list(self._handles):
+            handle._topics.call(topics)
+
+    def _join(self, tx: LoopTransaction) -> asyncio.Future[None]:
+        if self.shared:
+            # Another handle may read in this very turn, and it does not look through this one's open group.
+            self.commit(tx.writes)
+            tx.writes.clear()
+        return super()._join(tx)
 
     def valid(self, attempt: int) -> bool:
         """False for the conflicts that a test asked for."""
@@ -74,6 +107,12 @@ class MemoryStore(LoopStore):
             elif rows.pop(key, None) is not None:
                 del keys[bisect_left(keys, key)]
         return None
+
+    async def close(self) -> None:
+        """Commit what is under way, then refuse everything. May be called twice."""
+        await super().close()
+        if self in self._handles:
+            self._handles.remove(self)
 
     async def checkpoint(self, path: str) -> None:
         """Write a copy to the new folder `path`; `MemoryStore(..., source=path)` starts from it."""

@@ -27,7 +27,9 @@ from lambent.kv import outbox
 from lambent.kv.buffer import Layer, Rows, merged_scan
 from lambent.kv.errors import StoreClosed, StoreError, TooManyConflicts, TransactionOver, WriteFailed
 from lambent.kv.folder import check_format
+from lambent.kv.topics import safely
 
+from .postgres_notify import Wakes
 from .postgres_session import (
     KEY_BYTES_MAX,
     CommitUnknown,
@@ -80,6 +82,7 @@ class _View:
         self.writes = self._own.writes
         self.callbacks: list[Callable[[], None]] = []
         self.added: Added = []
+        self.woken: dict[bytes, None] = {}
         self.failure: Exception | None = None
 
     def get(self, key: bytes) -> bytes | None:
@@ -130,6 +133,13 @@ class _View:
         """Call `fn` on the event loop after the commit."""
         self._check()
         self.callbacks.append(fn)
+
+    def wake(self, topic: bytes) -> None:
+        """After the commit, call whoever listens to `topic`, on every node."""
+        self._check()
+        if topic.__class__ is not bytes:
+            raise TypeError(f"topics are bytes, not {type(topic).__name__}")
+        self.woken[topic] = None
 
     def lock(self, key: bytes) -> None:
         """Serialise with every transaction that locks the same key. Best before the first read: a lock that is not
@@ -187,6 +197,8 @@ class PostgresStore:
     fill an empty database from. Raises `StoreUnreachable`, `StoreTooNew`.
     """
 
+    shared = True
+
     def __init__(self, url: str, clock: Clock, ids: Ids, *, connections: int = CONNECTIONS, source: str = "") -> None:
         self.clock = clock
         self.ids = ids
@@ -202,6 +214,7 @@ class PostgresStore:
         self._generation = 0
         self._sessions: set[Session] = set()
         self._listeners: list[Callable[[Added], None]] = []
+        self._wakes = Wakes(self._conninfo, self.node, ids)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closed = False
 
@@ -222,6 +235,11 @@ class PostgresStore:
         """Have `fn` called after this node's commits with the (outbox key, due_ns) pairs that they added."""
         self._listeners.append(fn)
 
+    def listen(self, topic: bytes, fn: Callable[[], None]) -> Callable[[], None]:
+        """Have `fn` called after commits of any node that woke `topic`, and whenever wakes may have been missed.
+        Returns what ends the listening."""
+        return self._wakes.listen(topic, fn)
+
     async def settle(self) -> None:
         """Wait until everything started so far is committed or has failed."""
         if self._tasks:
@@ -235,6 +253,7 @@ class PostgresStore:
         """Let what is under way end and hang up. May be called twice."""
         self._closed = True
         await self.settle()
+        await self._wakes.close()
         self._executor.shutdown()  # nothing runs any more, so this does not wait
         while self._sessions:
             self._sessions.pop().close()
@@ -257,10 +276,12 @@ class PostgresStore:
     async def _write(self, fn: Callable[[Transaction], T]) -> T:
         result, view = await self._run(fn, True)
         for callback in view.callbacks:
-            _safely(callback)
+            safely(callback)
         if view.added:
             for listener in self._listeners:
-                _safely(listener, view.added)
+                safely(listener, view.added)
+        if view.woken:
+            self._wakes.wake(view.woken)
         return result
 
     async def _run(self, fn: Callable[[Any], T], writing: bool) -> tuple[T, _View]:
@@ -350,12 +371,3 @@ def _commit(session: Session, view: _View) -> None:
         if view.writes:
             raise CommitUnknown(f"the connection was lost during a commit: {one_line(error)}") from error
         raise _Lost(one_line(error), session.generation) from error
-
-
-def _safely(fn: Callable[..., None], *arguments: Any) -> None:
-    try:
-        fn(*arguments)
-    except Exception as error:
-        asyncio.get_running_loop().call_exception_handler(
-            {"message": f"a callback after commit failed: {fn!r}", "exception": error}
-        )

@@ -38,7 +38,15 @@ _OPTIONS: Final = (
     "-c default_transaction_isolation=serializable -c enable_seqscan=off -c enable_bitmapscan=off "
     "-c plan_cache_mode=force_generic_plan -c jit=off -c idle_in_transaction_session_timeout=10s"
 )
-_DEFAULTS: Final = {"connect_timeout": "5", "tcp_user_timeout": "10000", "application_name": "lambent"}
+_DEFAULTS: Final = {
+    "connect_timeout": "5",
+    # A server that vanishes without a word is noticed within about ten seconds, by who waits for it too.
+    "tcp_user_timeout": "10000",
+    "keepalives_idle": "4",
+    "keepalives_interval": "2",
+    "keepalives_count": "3",
+    "application_name": "lambent",
+}
 
 _GET: Final = "SELECT value FROM lambent_kv WHERE key = %b"
 _UP: Final = "SELECT key, value FROM lambent_kv WHERE key >= %b AND key < %b ORDER BY key LIMIT %b"
