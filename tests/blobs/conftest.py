@@ -10,12 +10,15 @@ import pytest
 
 from lambent.blobs.files import FileBlobs
 from lambent.blobs.memory import MemoryBlobs
+from lambent.contracts.clock import ManualClock
 from lambent.contracts.ids import Ids
 
 KINDS = {
-    "memory": lambda folder: MemoryBlobs(Ids(1)),
-    "files": lambda folder: FileBlobs(str(folder / "blobs"), Ids(1)),
-    "files-strict": lambda folder: FileBlobs(str(folder / "blobs"), Ids(1), "strict"),
+    "memory": lambda folder, clock: MemoryBlobs(Ids(1), clock=clock),
+    "files": lambda folder, clock: FileBlobs(str(folder / "blobs"), Ids(1), clock=clock, release_delay_s=0),
+    "files-strict": lambda folder, clock: FileBlobs(
+        str(folder / "blobs"), Ids(1), "strict", clock=clock, release_delay_s=0
+    ),
 }
 
 
@@ -37,7 +40,13 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     return True
 
 
+@pytest.fixture
+def clock() -> ManualClock:
+    """The clock that holds are counted by. It stands still until a test moves it."""
+    return ManualClock()
+
+
 @pytest.fixture(params=list(KINDS))
-def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> FileBlobs | MemoryBlobs:
-    """Each kind of blobs in turn, empty."""
-    return KINDS[request.param](tmp_path)
+def blobs(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> FileBlobs | MemoryBlobs:
+    """Each kind of blobs in turn, empty; what is released goes at once."""
+    return KINDS[request.param](tmp_path, clock)

@@ -13,9 +13,11 @@ import pytest
 from lambent.blobs.digests import ALGORITHMS, digest
 from lambent.blobs.files import FileBlobs
 from lambent.blobs.memory import MemoryBlobs
+from lambent.contracts.clock import ManualClock
 from lambent.contracts.http import FileSlice
 
 Any = FileBlobs | MemoryBlobs
+SECOND = 1_000_000_000
 SIZES = [0, 1, 65_536, 65_537, 1_048_576, 3_000_001]
 
 
@@ -156,4 +158,60 @@ async def test_a_blob_named_during_a_collection_is_safe(blobs: Any) -> None:
         return committed
 
     assert await blobs.collect(named, grace_s=0) == 0
+    assert await blobs.read(name) == b"x"
+
+
+async def _gone(blobs: Any, name: str) -> bool:
+    """Whether a blob goes within 5 s; removal is somebody else's work, so it takes some turns of the loop."""
+    end_s = asyncio.get_running_loop().time() + 5
+    while asyncio.get_running_loop().time() < end_s:
+        try:
+            await blobs.read(name)
+        except KeyError:
+            return True
+        await asyncio.sleep(0)
+    return False
+
+
+async def test_a_released_blob_goes(blobs: Any) -> None:
+    kept, name = [(await blobs.write(stream(data_of(1000)))).name for _ in range(2)]
+    blobs.release(name)
+    blobs.release(name)
+    assert await _gone(blobs, name)
+    assert await blobs.read(kept) == data_of(1000)
+
+
+async def test_a_hold_keeps_everything_and_what_was_released_goes_after_it(blobs: Any, clock: ManualClock) -> None:
+    released, lost = [(await blobs.write(stream(data_of(1000)))).name for _ in range(2)]
+    blobs.hold(clock.now_ns() + 10 * SECOND)
+    blobs.release(released)
+    clock.advance(9 * SECOND)
+    assert await blobs.collect([], grace_s=0) == 0
+    assert await blobs.read(released) == await blobs.read(lost) == data_of(1000)
+    blobs.hold(clock.now_ns() + 5 * SECOND)  # a hold can be prolonged
+    clock.advance(4 * SECOND)
+    assert await blobs.collect([], grace_s=0) == 0
+    assert await blobs.read(released) == data_of(1000)
+    clock.advance(1 * SECOND)
+    assert await _gone(blobs, released)
+    assert await blobs.collect([], grace_s=0) == 1
+    assert await _gone(blobs, lost)
+
+
+async def test_a_hold_can_be_ended_early(blobs: Any, clock: ManualClock) -> None:
+    name = (await blobs.write(stream(b"x"))).name
+    blobs.hold(clock.now_ns() + 10 * SECOND)
+    blobs.release(name)
+    blobs.hold(0)
+    assert await _gone(blobs, name)
+
+
+async def test_a_hold_that_begins_during_a_collection_counts(blobs: Any, clock: ManualClock) -> None:
+    name = (await blobs.write(stream(b"x"))).name
+
+    async def in_use() -> set[str]:
+        blobs.hold(clock.now_ns() + SECOND)
+        return set()
+
+    assert await blobs.collect(in_use, grace_s=0) == 0
     assert await blobs.read(name) == b"x"

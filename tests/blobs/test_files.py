@@ -13,6 +13,7 @@ import pytest
 
 from lambent.blobs import files
 from lambent.blobs.files import FileBlobs
+from lambent.contracts.clock import ManualClock
 from lambent.contracts.ids import Ids
 from tests.blobs.test_contract import content, data_of, stream
 
@@ -129,3 +130,15 @@ async def test_large_bodies_are_hashed_off_the_loop(tmp_path: Path, monkeypatch:
     await blobs.write(stream(b"small"), ("md5",))
     assert seen == {"blobs_", "MainThread"}
     await blobs.close()
+
+
+async def test_what_is_released_under_a_hold_outlasts_the_end_of_the_process(tmp_path: Path) -> None:
+    clock = ManualClock()
+    blobs = FileBlobs(str(tmp_path), Ids(1), clock=clock)
+    name = (await blobs.write(stream(b"x"))).name
+    blobs.hold(clock.now_ns() + 1)
+    blobs.release(name)
+    await blobs.close()
+    again = FileBlobs(str(tmp_path), Ids(2), clock=clock)
+    assert await again.read(name) == b"x"
+    await again.close()

@@ -13,11 +13,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Literal, TypeVar
 
+from lambent.contracts.clock import Clock, SystemClock
 from lambent.contracts.http import FileSlice
 from lambent.contracts.ids import Ids
 from lambent.contracts.ports import BlobInfo
 
 from . import names
+from .removals import Removals
 from .writing import Writing, fsync_folder
 
 T = TypeVar("T")
@@ -28,7 +30,6 @@ CHUNK_BYTES = 1024 * 1024
 """How much is gathered before a thread hashes and writes it."""
 RELEASE_DELAY_S = 5.0
 """How long a released blob stays for readers that have its path but have not opened it yet."""
-GRACE_S = 3600.0
 TEMPORARY = "tmp"
 THREADS = 4
 
@@ -37,10 +38,19 @@ class FileBlobs:
     """Keeps bodies in files under `folder`.
 
     `durability` "strict" has file and folder on the disk before `write` and `concat` return; "normal" leaves that to
-    the operating system, which survives the death of this process.
+    the operating system, which survives the death of this process. `clock` (the machine's, unless given) tells how
+    long a hold lasts.
     """
 
-    def __init__(self, folder: str, ids: Ids, durability: Literal["normal", "strict"] = "normal") -> None:
+    def __init__(
+        self,
+        folder: str,
+        ids: Ids,
+        durability: Literal["normal", "strict"] = "normal",
+        *,
+        clock: Clock | None = None,
+        release_delay_s: float = RELEASE_DELAY_S,
+    ) -> None:
         self._folder = Path(folder)
         self._temporary = self._folder / TEMPORARY
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -48,8 +58,7 @@ class FileBlobs:
         self._ids = ids
         self._strict = durability == "strict"
         self._pool = ThreadPoolExecutor(THREADS, "blobs")
-        self._doomed: list[str] = []
-        self._alarm: asyncio.TimerHandle | None = None
+        self._removals = Removals(clock or SystemClock(), release_delay_s, self._remove)
 
     async def write(self, body: AsyncIterator[bytes], digests: tuple[str, ...] = ()) -> BlobInfo:
         """Store a stream; what went wrong on the way leaves nothing behind. The stream is read on while the piece
@@ -119,28 +128,26 @@ class FileBlobs:
 
     def release(self, name: str) -> None:
         """Remove `name` a few seconds from now. Whoever has opened its file by then can read on."""
-        if not names.valid(name):
-            return
-        self._doomed.append(name)
-        if self._alarm is None:
-            # The loop's time, not the cloud's clock: this waits for sockets, which no simulation moves.
-            self._alarm = asyncio.get_running_loop().call_later(RELEASE_DELAY_S, self._remove_doomed)
+        if names.valid(name):
+            self._removals.add(name)
 
-    async def collect(self, named: names.Named, grace_s: float = GRACE_S) -> int:
+    async def collect(self, in_use: names.Named, grace_s: float = names.GRACE_S) -> int:
         """Remove blobs that nothing names and abandoned temporary files, both untouched for `grace_s` seconds;
-        returns how many. `named` is asked after the files were listed, so a blob named meanwhile is safe; one written
+        returns how many. `in_use` is asked after the files were listed, so a blob named meanwhile is safe; one written
         meanwhile is younger than the grace."""
         old = await self._in_thread(lambda: self._older_than(grace_s))
-        in_use = await names.in_use(named)
-        lost = [path for name, path in old if name not in in_use]
+        named = await names.asked(in_use)
+        lost = [] if self._removals.held else [path for name, path in old if name not in named]
         await self._in_thread(lambda: _unlink(lost))
         return len(lost)
 
+    def hold(self, until_ns: int) -> None:
+        """Remove nothing before `until_ns` of the clock; 0 ends a hold."""
+        self._removals.hold(until_ns)
+
     async def close(self) -> None:
-        """Remove what was released and end the threads; writes under way are finished first."""
-        if self._alarm is not None:
-            self._alarm.cancel()
-            self._remove_doomed()
+        """Remove what was released, unless a hold lasts, and end the threads; writes under way are finished first."""
+        self._remove(self._removals.finish())
         await asyncio.to_thread(self._pool.shutdown)
 
     def _path(self, name: str) -> str:
@@ -172,11 +179,8 @@ class FileBlobs:
     def _in_thread(self, fn: Callable[[], T]) -> asyncio.Future[T]:
         return asyncio.get_running_loop().run_in_executor(self._pool, fn)
 
-    def _remove_doomed(self) -> None:
-        self._alarm = None
-        paths = [self._path(name) for name in self._doomed]
-        self._doomed = []
-        self._pool.submit(_unlink, paths)
+    def _remove(self, gone: list[str]) -> None:
+        self._pool.submit(_unlink, [self._path(name) for name in gone])
 
     def _older_than(self, grace_s: float) -> list[tuple[str, str]]:
         """(name, path) of the files untouched for so long; temporary ones have a name that nobody uses."""

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
+from lambent.contracts.clock import Clock, SystemClock
 from lambent.contracts.ids import Ids
 from lambent.contracts.ports import BlobInfo
 
 from . import names
 from .digests import Digests
+from .removals import Removals
 
 PIECE_BYTES = 256 * 1024
 
 
 class MemoryBlobs:
-    """Keeps bodies in a dict."""
+    """Keeps bodies in a dict. `clock` (the machine's, unless given) tells their age and how long a hold lasts."""
 
-    def __init__(self, ids: Ids) -> None:
+    def __init__(self, ids: Ids, *, clock: Clock | None = None) -> None:
         self._ids = ids
+        self._clock: Clock = clock or SystemClock()
         self._bodies: dict[str, bytes] = {}
+        self._written_ns: dict[str, int] = {}
+        self._removals = Removals(self._clock, 0.0, self._remove)
 
     async def write(self, body: AsyncIterator[bytes], digests: tuple[str, ...] = ()) -> BlobInfo:
         """Store a stream."""
@@ -45,21 +50,31 @@ class MemoryBlobs:
         return self._bodies[name]
 
     def release(self, name: str) -> None:
-        """Forget `name`; streams that are under way go on."""
-        self._bodies.pop(name, None)
+        """Forget `name`, at once unless a hold lasts; streams that are under way go on."""
+        if name in self._bodies:
+            self._removals.add(name)
 
-    async def collect(self, named: names.Named, grace_s: float = 0.0) -> int:
-        """Remove every blob that nothing names; returns how many. Blobs here have no age: any grace above 0 spares
-        all of them."""
-        listed = [] if grace_s > 0 else list(self._bodies)
-        in_use = await names.in_use(named)
-        lost = [name for name in listed if name not in in_use]
-        for name in lost:
-            self._bodies.pop(name, None)
+    async def collect(self, in_use: names.Named, grace_s: float = names.GRACE_S) -> int:
+        """Remove blobs older than `grace_s` seconds that nothing names; returns how many."""
+        limit_ns = self._clock.now_ns() - int(grace_s * 1e9)
+        listed = [name for name, written_ns in self._written_ns.items() if written_ns <= limit_ns]
+        named = await names.asked(in_use)
+        lost = [] if self._removals.held else [name for name in listed if name not in named]
+        self._remove(lost)
         return len(lost)
 
+    def hold(self, until_ns: int) -> None:
+        """Remove nothing before `until_ns` of the clock; 0 ends a hold."""
+        self._removals.hold(until_ns)
+
     async def close(self) -> None:
-        """Nothing to release."""
+        """Remove what was released, unless a hold lasts."""
+        self._remove(self._removals.finish())
+
+    def _remove(self, gone: list[str]) -> None:
+        for name in gone:
+            self._bodies.pop(name, None)
+            self._written_ns.pop(name, None)
 
     def _part(self, name: str, offset: int, length: int) -> bytes:
         body = self._bodies[name]
@@ -70,6 +85,7 @@ class MemoryBlobs:
     def _keep(self, data: bytes, running: Digests) -> BlobInfo:
         name = names.new(self._ids)
         self._bodies[name] = data
+        self._written_ns[name] = self._clock.now_ns()
         return BlobInfo(name=name, length=len(data), digests=running.finish())
 
 

@@ -9,6 +9,8 @@ from collections.abc import Awaitable, Callable, Iterable
 from lambent.contracts.ids import Ids
 
 DIGITS = 32
+GRACE_S = 3600.0
+"""How old a blob must be before it can count as forgotten: longer than from its last byte to the commit naming it."""
 _NAME = re.compile(f"[0-9a-f]{{{DIGITS}}}")
 
 Named = Iterable[str] | Callable[[], Iterable[str] | Awaitable[Iterable[str]]]
@@ -25,7 +27,7 @@ def valid(name: str) -> bool:
     return _NAME.fullmatch(name) is not None
 
 
-async def in_use(named: Named) -> set[str]:
-    """The names that `named` stands for."""
-    found = named() if callable(named) else named
+async def asked(in_use: Named) -> set[str]:
+    """The names that `in_use` stands for."""
+    found = in_use() if callable(in_use) else in_use
     return set(await found if inspect.isawaitable(found) else found)
