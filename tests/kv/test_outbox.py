@@ -117,3 +117,36 @@ async def test_a_start_takes_over_what_dead_nodes_held(engine: Engine) -> None:
         assert sorted(entry.id for _, entry in [own, *claimed]) == sorted(ids)
         left = {entry.id for _, (_, entry) in await store.read(outbox.pending)}
         assert left == {*ids, *timers}
+
+
+async def test_what_one_dead_node_held_is_due_at_once_and_only_that(engine: Engine) -> None:
+    async with engine.store() as store:
+        ids = await _emit(store, 7)
+        await _emit(store, 2, at_ns=NOW + 3600 * SECOND)
+        dead = await _claim(store, NOW + LEASE_NS, owner="dead", limit=3)
+        alive = await _claim(store, NOW + LEASE_NS, owner="alive", limit=2)
+
+        async def take(owner: str, limit: int) -> int:
+            return await store.write(lambda tx: outbox.reclaim_from(tx, NOW, owner, limit))
+
+        assert [await take("dead", 2), await take("dead", 2), await take("dead", 2)] == [2, 1, 0]
+        assert await take("nobody", 2) == 0
+        again = await _claim(store, NOW, owner="heir")
+        assert sorted(entry.id for _, entry in again) == sorted(entry.id for _, entry in dead)
+        # One loss when the first lease ran out, one with the node.
+        assert {(entry.losses, entry.attempts) for _, entry in again} == {(2, 0)}
+        assert not await store.write(lambda tx: outbox.done(tx, dead[0].key))
+        assert all([await store.write(lambda tx, key=key: outbox.done(tx, key)) for key, _ in alive])  # type: ignore[misc]
+        assert await take(store.node, 100) == len(ids) - 5
+
+
+async def test_a_takeover_reads_the_leases_page_by_page(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "PAGE_ROWS", 3)
+    async with engine.store() as store:
+        ids = await _emit(store, 40)
+        held = await _claim(store, NOW + LEASE_NS, owner="dead", limit=25)
+        assert await store.write(lambda tx: outbox.reclaim_from(tx, NOW, "dead", 100)) == len(held) == 25
+        assert await store.write(lambda tx: outbox.release(tx, NOW, store.node, 100)) == 15
+        claimed = await _claim(store, NOW, owner="heir")
+        assert sorted(entry.id for _, entry in claimed) == sorted(ids)
+        assert {entry.losses for _, entry in claimed} == {0, 2}

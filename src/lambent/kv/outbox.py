@@ -12,7 +12,7 @@ so whoever lost a lease finds its key gone and has no say any more.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final, NamedTuple
 from zlib import crc32
 
@@ -28,6 +28,9 @@ LEASE_NS: Final = 30_000_000_000
 
 SHARDS: Final = 4
 """Heads of the queue, so that nodes which claim at the same time need not meet at one. Part of the stored format."""
+
+PAGE_ROWS: Final = 500
+"""How many leases are read at a time when all are looked through."""
 
 
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
@@ -120,7 +123,16 @@ def reclaim(tx: Transaction, now_ns: int, owner: str, limit: int = 1000) -> int:
 
     For the start of an engine with one node, whose other owners are dead: call until it returns less than `limit`.
     """
-    return _take_back(tx, now_ns, limit, lambda entry: entry.owner != owner, losses=1)
+    return _take_back(tx, now_ns, limit, lambda raw: _not_of(owner, raw), losses=1)
+
+
+def reclaim_from(tx: Transaction, now_ns: int, owner: str, limit: int = 500) -> int:
+    """Make up to `limit` entries that are leased by `owner`, a node found dead, due now; returns how many.
+
+    Each counts a loss, for it may have brought the node down. Call until it returns less than `limit`. Should the node
+    live after all, it finds its keys gone: it cannot put away what it delivers, and another delivers that again.
+    """
+    return _take_back(tx, now_ns, limit, lambda raw: _of(owner, raw), losses=1)
 
 
 def release(tx: Transaction, now_ns: int, owner: str, limit: int = 1000) -> int:
@@ -128,19 +140,46 @@ def release(tx: Transaction, now_ns: int, owner: str, limit: int = 1000) -> int:
 
     For a node that stops in order: call until it returns less than `limit`.
     """
-    return _take_back(tx, now_ns, limit, lambda entry: entry.owner == owner, losses=0)
+    return _take_back(tx, now_ns, limit, lambda raw: _of(owner, raw), losses=0)
 
 
-def _take_back(tx: Transaction, now_ns: int, limit: int, wanted: Callable[[Entry], bool], losses: int) -> int:
+def _take_back(tx: Transaction, now_ns: int, limit: int, wanted: Callable[[bytes], Entry | None], losses: int) -> int:
     count = 0
-    for shard in range(SHARDS):
-        for key, raw in tx.scan(_leased.key(shard), _leased.key(shard + 1)):
-            entry = _leased.decode(raw)
-            if wanted(entry) and count < limit:
-                tx.delete(key)
-                _put(tx, _waiting, msgspec.structs.replace(entry, owner="", losses=entry.losses + losses), now_ns)
-                count += 1
+    for key, raw in _leases(tx):
+        entry = wanted(raw)
+        if entry is None:
+            continue
+        if count == limit:
+            break
+        tx.delete(key)
+        _put(tx, _waiting, msgspec.structs.replace(entry, owner="", losses=entry.losses + losses), now_ns)
+        count += 1
     return count
+
+
+def _leases(tx: Reader) -> Iterator[tuple[bytes, bytes]]:
+    """Keys and values of all leased entries, read a page at a time; what was passed may be deleted meanwhile."""
+    for shard in range(SHARDS):
+        begin, end = _leased.key(shard), _leased.key(shard + 1)
+        page = PAGE_ROWS
+        while page == PAGE_ROWS:
+            rows = tx.scan(begin, end, limit=PAGE_ROWS)
+            yield from rows
+            page = len(rows)
+            begin = rows[-1][0] + b"\x00" if rows else end
+
+
+def _of(owner: str, raw: bytes) -> Entry | None:
+    """The entry, if `owner` leases it."""
+    if owner.encode() not in raw:  # spares decoding what others hold
+        return None
+    entry = _leased.decode(raw)
+    return entry if entry.owner == owner else None
+
+
+def _not_of(owner: str, raw: bytes) -> Entry | None:
+    entry = _leased.decode(raw)
+    return entry if entry.owner != owner else None
 
 
 def next_due_ns(tx: Reader) -> int | None:
