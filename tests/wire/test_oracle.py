@@ -19,6 +19,7 @@ from lambent import model, wire
 from lambent.contracts.http import BytesBody, Request
 from lambent.model import OperationModel, Shape
 from lambent.wire import Route
+from lambent.wire.jsonform import compile_sealer
 
 from .cases import same
 from .strategies import is_recursive, trimmed, values
@@ -124,7 +125,14 @@ def check_request(service: str, protocol: str, data: st.DataObject) -> None:
         found.pop(payload, None)
         params = {name: value for name, value in params.items() if name != payload}
     _drop_added(operation.input, found, params)
+    params = carried(operation.input, params)
     assert same(trimmed(found), trimmed(params)), f"{found} is not {params}"
+
+
+def carried(shape: Shape | None, values: dict[str, Any]) -> dict[str, Any]:
+    """Values as they are carried between the line and a service: what is opaque as decoded JSON."""
+    seal = compile_sealer(shape)
+    return values if seal is None else seal(values)
 
 
 def check_response(service: str, protocol: str, data: st.DataObject) -> None:
@@ -141,7 +149,8 @@ def check_response(service: str, protocol: str, data: st.DataObject) -> None:
     )
     if status in result:
         result[status] = 200
-    response = wire.codec(Route(service, operation.name, protocol)).serialize(result, "request-1")
+    codec = wire.codec(Route(service, operation.name, protocol))
+    response = codec.serialize(carried(operation.output, result), "request-1")
     assert isinstance(response.body, bytes)
     shape = botocore_service(service).operation_model(operation.name).output_shape
     payload = operation.output.payload if operation.output is not None else ""

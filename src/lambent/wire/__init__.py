@@ -19,6 +19,7 @@ from .cborrpc import CborCodec
 from .codec import Codec, Route
 from .errors import InvalidAction, MissingAction, UnknownOperationException
 from .identify import POST_OBJECT, PREFLIGHT, identify, resolve
+from .jsonform import Converter, compile_sealer
 from .jsonrpc import JsonCodec
 from .names import Check, compile_names
 from .queryrpc import QueryCodec
@@ -68,9 +69,9 @@ def signing_name(service: str) -> str:
 
 
 @cache
-def _checks(service: str, operation: str) -> tuple[Check, Callable[[dict[str, Any]], None] | None]:
+def _checks(service: str, operation: str) -> tuple[Check, Converter | None, Callable[[dict[str, Any]], None] | None]:
     shape = model.service_model(service).operations[operation].input
-    return compile_names(shape), compile_validator(service, shape)
+    return compile_names(shape), compile_sealer(shape), compile_validator(service, shape)
 
 
 def validate(service: str, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -78,8 +79,10 @@ def validate(service: str, operation: str, params: Mapping[str, Any]) -> dict[st
     validation error, and `ValidationException` for a parameter that the model does not have."""
     found = dict(params)
     if operation in model.service_model(service).operations:
-        names, constraints = _checks(service, operation)
+        names, seal, constraints = _checks(service, operation)
         names(found, "")
+        if seal is not None:
+            found = seal(found)
         if constraints is not None:
             constraints(found)
     return found

@@ -1,6 +1,10 @@
 """JSON values to parameters and back, compiled per shape. Shared by the json and rest-json protocols.
 
 A converter is a function of one value, or None where the value is taken as it is.
+
+A shape with the trait `opaque` (an overlay gives it) passes through as decoded JSON: its service checks such values
+itself, in AWS's order and words, and stores them as they came. In a result, whatever stands in its place is encoded as
+it is; an `orjson.Fragment` puts stored JSON into the answer without a look at it.
 """
 
 from __future__ import annotations
@@ -98,6 +102,8 @@ class Reader:
 
     def compile(self, shape: Shape) -> Converter:
         """The converter of one value."""
+        if shape.trait("opaque"):
+            return _read_opaque_structure if shape.kind == "structure" else _as_it_is
         if shape.kind == "structure":
             return self.structure(shape)
         if shape.kind == "list":
@@ -132,6 +138,16 @@ class Reader:
         return read
 
 
+def _as_it_is(value: Any) -> Any:
+    return value
+
+
+def _read_opaque_structure(value: Any) -> Any:
+    if type(value) is not dict:
+        raise _wrong(value, "Structure")
+    return value
+
+
 def _read_list(convert: Converter) -> Converter:
     def read(value: Any) -> list[Any]:
         if type(value) is not list:
@@ -155,13 +171,17 @@ def _write_float(value: Any) -> Any:
 
 
 class Writer:
-    """Compiles converters from results to what is encoded as JSON; one per operation."""
+    """Compiles converters from results to what is encoded as JSON; one per operation. With `opaque` False it also
+    converts inside of opaque shapes."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, opaque: bool = True) -> None:
         self._known: dict[str, Converter] = {}
+        self._opaque = opaque
 
     def compile(self, shape: Shape) -> Converter | None:
         """The converter of one value; None where it is encoded as it is."""
+        if self._opaque and shape.trait("opaque"):
+            return None
         if shape.kind == "structure":
             return self.structure(shape)
         if shape.kind == "list":
@@ -206,3 +226,32 @@ def _write_map(convert: Converter | None) -> Converter | None:
     if convert is None:
         return None
     return lambda value: {key: None if item is None else convert(item) for key, item in value.items()}
+
+
+def compile_sealer(shape: Shape | None) -> Converter | None:
+    """A converter from the parameters of a call inside the cloud to those that arrive over the wire: what is opaque
+    becomes decoded JSON. None where nothing is."""
+    return _seal(shape, frozenset()) if shape is not None else None
+
+
+def _seal(shape: Shape, around: frozenset[str]) -> Converter | None:
+    if shape.trait("opaque"):
+        return Writer(opaque=False).compile(shape)
+    if shape.name in around:
+        return None
+    around |= {shape.name}
+    if shape.kind == "list":
+        return _write_list(_seal(shape.element, around))
+    if shape.kind == "map":
+        return _write_map(_seal(shape.value, around))
+    if shape.kind != "structure":
+        return None
+    found = {name: _seal(member, around) for name, member in shape.members.items()}
+    inside = {name: convert for name, convert in found.items() if convert is not None}
+    if not inside:
+        return None
+
+    def seal(value: Any) -> dict[str, Any]:
+        return {n: inside[n](item) if item is not None and n in inside else item for n, item in value.items()}
+
+    return seal

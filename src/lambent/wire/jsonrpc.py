@@ -28,6 +28,8 @@ class JsonCodec(Codec):
         if self._stream is not None:
             self._events = EventWriter(self._stream[1], _write_event, "application/json")
         self._crc = self.service.name == "dynamodb"
+        # An overlay's: the namespace before an error's name, which some services write and all clients cut off.
+        self._namespaces: Mapping[str, str] = metadata.get("errorNamespaces", {})
         self._query_compatible = "awsQueryCompatible" in metadata
 
     def read(self, route: Route, request: Request, body: bytes | Body) -> dict[str, Any]:
@@ -65,7 +67,7 @@ class JsonCodec(Codec):
         shape = self.error_shape(error)
         name = shape.name if shape is not None else error.code
         body = error_body(error, shape)
-        body["__type"] = name
+        body["__type"] = self._namespaces.get(name, self._namespaces.get("*", "")) + name
         response = self._respond(error_status(error, shape), dumps(body), request_id)
         if self._query_compatible:
             fault = "Sender" if response.status < 500 else "Receiver"

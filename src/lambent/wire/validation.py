@@ -47,7 +47,7 @@ _WORDINGS: Mapping[tuple[str, str], str] = MappingProxyType(
 
 def compile_validator(service: str, shape: Shape | None) -> Callable[[dict[str, Any]], None] | None:
     """A function that raises the service's validation error unless `params` keep the constraints; None: no checks."""
-    if shape is None or service in _WITHOUT:
+    if shape is None or service in _WITHOUT or shape.trait("opaque"):
         return None
     check = _Compiler(service).parameters(shape)
     if check is None:
@@ -68,6 +68,12 @@ def compile_validator(service: str, shape: Shape | None) -> Callable[[dict[str, 
             raise found_in(f"{len(errors)} validation {noun} detected: {'; '.join(errors)}")
 
     return validate
+
+
+def compile_constraints(service: str, shape: Shape) -> Validator | None:
+    """The constraints of an operation's parameters, for a service that checks opaque ones itself: a validator of
+    values whose types are right, called with (parameters, "" or None, errors)."""
+    return _Compiler(service).parameters(shape)
 
 
 def _error_class(service: str, shape: Shape) -> type[ServiceError]:
@@ -129,6 +135,8 @@ class _Compiler:
 
     def compile(self, shape: Shape) -> Validator | None:
         """The validator of one value; None where any will do."""
+        if shape.trait("opaque"):
+            return None
         if shape.kind == "structure":
             return None if shape.trait("document") else self.structure(shape)
         if shape.kind == "list":
