@@ -348,9 +348,11 @@ class WakeContract:
         called: list[str] = []
         async with engine.store() as store:
             store.listen(b"t", lambda: called.append("listener"))
-            with pytest.raises(Broken):
-                await store.write(fn)
-            assert called == []
+            for _ in range(3):
+                with pytest.raises(Broken):
+                    await store.write(fn)
+            # An engine that begins to listen calls once, for what it may have missed.
+            assert len(called) <= 1
 
     async def test_a_failing_listener_harms_nobody(self, engine: Engine) -> None:
         problems: list[str] = []

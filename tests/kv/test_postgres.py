@@ -17,7 +17,7 @@ from lambent.contracts.clock import ManualClock
 from lambent.contracts.ids import Ids
 from lambent.contracts.ports import Transaction
 from lambent.kv import outbox
-from lambent.kv.errors import StoreError, StoreTooNew, WriteFailed
+from lambent.kv.errors import CommitUnknown, StoreError, StoreTooNew, StoreUnreachable, WriteFailed
 from lambent.kv.outbox import LEASE_NS, Claimed
 from tests.kv.contract import EVENT, Broken, everything, fill
 from tests.kv.postgres_cluster import Cluster, postgres_engine
@@ -26,7 +26,7 @@ from tests.kv.test_model import EngineAgainstModel, programs
 pytest.importorskip("psycopg", reason="psycopg is not installed")
 
 from lambent.kv.engines.postgres import PostgresStore
-from lambent.kv.engines.postgres_session import PAGE_ROWS, CommitUnknown, StoreUnreachable
+from lambent.kv.engines.postgres_session import PAGE_ROWS
 
 pytestmark = pytest.mark.slow  # all of them need a server
 

@@ -25,16 +25,22 @@ from lambent.contracts.ids import Ids
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kv import outbox
 from lambent.kv.buffer import Layer, Rows, merged_scan
-from lambent.kv.errors import StoreClosed, StoreError, TooManyConflicts, TransactionOver, WriteFailed
+from lambent.kv.errors import (
+    CommitUnknown,
+    StoreClosed,
+    StoreError,
+    StoreUnreachable,
+    TooManyConflicts,
+    TransactionOver,
+    WriteFailed,
+)
 from lambent.kv.folder import check_format
 from lambent.kv.topics import safely
 
 from .postgres_notify import Wakes
 from .postgres_session import (
     KEY_BYTES_MAX,
-    CommitUnknown,
     Session,
-    StoreUnreachable,
     complete,
     one_line,
     prepare_database,

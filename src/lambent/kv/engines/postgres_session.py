@@ -21,7 +21,7 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from lambent.kv.buffer import Rows
-from lambent.kv.errors import StoreError, StoreTooNew
+from lambent.kv.errors import StoreError, StoreTooNew, StoreUnreachable
 from lambent.kv.folder import FORMAT
 
 PAGE_ROWS: Final = 2000
@@ -60,14 +60,6 @@ _BEGIN_READ: Final = "BEGIN READ ONLY"
 _BEGIN_WRITE: Final = "BEGIN"
 _COPY_OUT: Final = "COPY (SELECT key, value FROM lambent_kv ORDER BY key) TO STDOUT (FORMAT binary)"
 _COPY_IN: Final = "COPY lambent_kv (key, value) FROM STDIN (FORMAT binary)"
-
-
-class StoreUnreachable(StoreError):
-    """The database cannot be connected to or used; the message is one line and says which and why."""
-
-
-class CommitUnknown(StoreError):
-    """The connection was lost while it committed: the write is there whole, or not at all."""
 
 
 def one_line(error: BaseException) -> str:
