@@ -5,26 +5,30 @@ from __future__ import annotations
 import asyncio
 import importlib
 import logging
+import os
+import socket
 from collections.abc import Awaitable
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Literal
 
-from lambent import doors, wire
-from lambent.blobs.files import FileBlobs
+import msgspec
+
+from lambent import __version__, doors, engines, wire
+from lambent.bus.members import Members
 from lambent.bus.relay import Relay
 from lambent.contracts.clock import Clock, sleep_until
 from lambent.contracts.functions import Compute, FunctionSpec, Invocation, Outcome
 from lambent.contracts.http import Response
 from lambent.contracts.ids import Ids
-from lambent.contracts.ports import Cloud, Reader, Settings
+from lambent.contracts.ports import Cloud, Reader, Settings, Transaction
 from lambent.gateway.authorize import PolicyGuard
 from lambent.gateway.dispatch import Dispatcher
 from lambent.gateway.rooms import FrontDoor
 from lambent.kit import Context
-from lambent.kv.engines.rocks import RocksStore
+from lambent.kv import nodes
 from lambent.kv.errors import StoreError
+from lambent.kv.nodes import NodeRecord
 from lambent.registry import SERVICES, Targets, load_service
 from lambent.services.iam.directory import IamDirectory
 from lambent.wire import Route
@@ -42,12 +46,27 @@ def _named(rooms: list[ModuleType], tx: Reader) -> set[str]:
     return {name for room in rooms for name in room.blobs_in_use(tx)}
 
 
+def _forget_slots(tx: Transaction, node: str) -> None:
+    """What the Lambda service's records say that a dead node runs, it runs no more."""
+    importlib.import_module(SERVICES["lambda"]).forget_node(tx, node)
+
+
+class Machine(msgspec.Struct, frozen=True, kw_only=True):
+    """What a node has of its machine: `share` of it (nodes of one machine divide it), the folder of its `runtimes`
+    (which they may have in common; empty: in the data folder), and the `worker`'s number among them, 0 for none."""
+
+    share: float = 1.0
+    runtimes: str = ""
+    worker: int = 0
+
+
 class LazyCompute:
     """The compute room, opened by the first call that needs it: a cloud without functions starts without it."""
 
-    def __init__(self, cloud: Cloud, folder: Path) -> None:
+    def __init__(self, cloud: Cloud, folder: Path, machine: Machine) -> None:
         self._cloud = cloud
         self._folder = folder
+        self._machine = machine
         self._room: Compute | None = None
 
     def _open(self) -> Compute:
@@ -55,7 +74,13 @@ class LazyCompute:
             environments = importlib.import_module("lambent.compute").Environments
             host = importlib.import_module(SERVICES["lambda"]).LambdaHost(self._cloud)
             self._room = environments(
-                host, self._cloud.clock, self._cloud.ids, self._folder, endpoint=self._cloud.settings.endpoint
+                host,
+                self._cloud.clock,
+                self._cloud.ids,
+                self._folder,
+                endpoint=self._cloud.settings.endpoint,
+                share=self._machine.share,
+                runtimes_folder=self._machine.runtimes or None,
             )
         return self._room
 
@@ -72,36 +97,63 @@ class LazyCompute:
         """See `contracts.functions.Compute`."""
         return self._open().runtimes()
 
+    def load(self) -> dict[str, int]:
+        """See `contracts.functions.Compute`."""
+        return {} if self._room is None else self._room.load()
+
     async def close(self) -> None:
         """See `contracts.functions.Compute`."""
         if self._room is not None:
             await self._room.close()
 
 
+class Pace:
+    """Requests per second, over the time since it was last asked (half a second at least)."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._since_ns = clock.now_ns()
+        self._count = 0
+        self._last = 0
+
+    def note(self) -> None:
+        """One request more."""
+        self._count += 1
+
+    def per_s(self) -> int:
+        """The pace."""
+        now_ns = self._clock.now_ns()
+        if now_ns - self._since_ns >= 500_000_000:
+            self._last = round(self._count * 1e9 / (now_ns - self._since_ns))
+            self._since_ns, self._count = now_ns, 0
+        return self._last
+
+
 class Node(Cloud):
     """The rooms of one node, connected; `door` answers requests."""
 
-    blobs: FileBlobs
     directory: IamDirectory
+    members: Members
 
-    def __init__(self, settings: Settings, clock: Clock, ids: Ids) -> None:
-        folder = Path(settings.data)
+    def __init__(self, settings: Settings, clock: Clock, ids: Ids, found: engines.Engines, machine: Machine) -> None:
         self.settings = settings
         self.clock = clock
         self.ids = ids
         self.spawn = self._spawn
+        self.note = found.note
         self._tasks: set[asyncio.Future[None]] = set()
-        durability: Literal["normal", "strict"] = "strict" if settings.durability == "strict" else "normal"
-        store = RocksStore(str(folder / "store"), clock, ids, durability)
-        self.store = store
-        self.blobs = FileBlobs(str(folder / "blobs"), ids, durability)
+        self._pace = Pace(clock)
+        self._release = found.release
+        self.store = found.store
+        self.blobs = found.blobs
         self.directory = IamDirectory(self)
         self.guard = PolicyGuard(self)
         self.targets = Targets(self)
         dispatcher = Dispatcher(self, load_service, wire.validate)
         self.api = dispatcher
-        self.compute = LazyCompute(self, folder)
-        self.relay = Relay(self, store.node)
+        self.compute = LazyCompute(self, Path(settings.data), machine)
+        self.relay = Relay(self, self.store.node, alone=not self.store.shared)
+        self.members = Members(self, self._record(machine), self._load, self.relay.look, (_forget_slots,))
         self.door = FrontDoor(
             self,
             dispatcher,
@@ -114,11 +166,18 @@ class Node(Cloud):
 
     async def start(self) -> None:
         """Begin background work: the relay, and what each service that kept something wants to go on with."""
+        if self.store.shared:
+            await self.members.start()
         await self.relay.start()
         self.spawn(self._collect())
 
     async def settle(self, grace_s: float) -> None:
         """Start no more deliveries; those under way have `grace_s` seconds to finish. The rest is repeated later."""
+        if self.store.shared:
+            try:
+                await self.members.drain()
+            except StoreError as error:
+                _log.warning("the other nodes could not be told that this one stops: %s", error)
         await self.relay.stop(int(grace_s * 1_000_000_000))
 
     async def stop(self) -> None:
@@ -130,10 +189,33 @@ class Node(Cloud):
         await self.compute.close()
         try:
             await self.relay.release()
-        except StoreError as error:  # a full disk: the next start takes them over as it does after a crash
+            if self.store.shared:
+                await self.members.leave()
+        except StoreError as error:  # a full disk: the next start, or another node, takes over as it does after a crash
             _log.warning("events under way could not be put back: %s", error)
         await self.blobs.close()
         await self.store.close()
+        self._release()
+
+    def _record(self, machine: Machine) -> NodeRecord:
+        worker = f"#{machine.worker}" if machine.worker else ""
+        return NodeRecord(
+            id=self.store.node,
+            name=f"{socket.gethostname()}:{os.getpid()}{worker}",
+            endpoint=self.settings.endpoint,
+            version=__version__,
+            started_ms=self.clock.now_ns() // 1_000_000,
+        )
+
+    def _load(self) -> dict[str, int]:
+        """What this node says of itself to the others, and to `lambent status`."""
+        return {
+            "requests_per_s": self._pace.per_s(),
+            "leases": self.relay.under_way + self.relay.ready,
+            "warm": 0,
+            "running": 0,
+            **self.compute.load(),
+        }
 
     def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
@@ -151,16 +233,25 @@ class Node(Cloud):
         while True:
             await sleep_until(self.clock, self.clock.now_ns() + wait_ns)
             wait_ns = _COLLECTION_NS
-            # Loaded only now: a node starts without its services.
-            rooms = [importlib.import_module(SERVICES[name]) for name in ("s3", "lambda")]
-            removed = await self.blobs.collect(partial(self.store.survey, partial(_named, rooms)))
-            if removed:
-                _log.info("removed %d files that nothing names", removed)
+            try:
+                await self._collect_once()
+            except (StoreError, OSError) as error:
+                _log.warning("bodies that nothing names could not be removed: %s", error)
+
+    async def _collect_once(self) -> None:
+        if self.store.shared and not await self.store.write(lambda tx: nodes.play(tx, "collector", self.store.node)):
+            return
+        # Loaded only now: a node starts without its services.
+        rooms = [importlib.import_module(SERVICES[name]) for name in ("s3", "lambda")]
+        removed = await self.blobs.collect(partial(self.store.survey, partial(_named, rooms)))
+        if removed:
+            _log.info("removed %d bodies that nothing names", removed)
 
     def _journal(self, ctx: Context, route: Route, response: Response) -> None:
+        self._pace.note()
         self.directory.note_use(ctx.caller, route.service, ctx.region)
 
 
-async def build(settings: Settings, clock: Clock, ids: Ids) -> Node:
-    """A node on the data folder of `settings`, not yet started."""
-    return Node(settings, clock, ids)
+async def build(settings: Settings, clock: Clock, ids: Ids, machine: Machine | None = None) -> Node:
+    """A node on what `settings` names, not yet started; `StoreError` or `OSError` when it cannot be opened."""
+    return Node(settings, clock, ids, await engines.open_engines(settings, clock, ids), machine or Machine())

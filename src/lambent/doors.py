@@ -1,4 +1,4 @@
-"""Doors beside the AWS API: health, what custom resources answer, archives to download, browsers at S3's buckets.
+"""Doors beside the AWS API: health, readiness, what custom resources answer, archives, browsers at S3's buckets.
 
 Each is `async (cloud, request) -> Response`. Services are loaded when a door of theirs is first opened.
 """
@@ -16,6 +16,7 @@ from lambent.contracts.http import BodyTooLarge, Request, Response
 from lambent.contracts.ports import Cloud
 from lambent.gateway.rooms import json_response
 from lambent.kit import Context
+from lambent.kv.errors import StoreError
 from lambent.registry import SERVICES, load_service
 from lambent.wire import Route
 
@@ -27,7 +28,11 @@ def _package(service: str) -> Any:
 
 
 async def health(cloud: Cloud, request: Request) -> Response:
-    """Status, version, and what is built of each service."""
+    """Status, version, the nodes, and what is built of each service."""
+    try:
+        members = await cloud.members.everyone()
+    except StoreError as error:
+        return json_response({"status": "no store", "version": __version__, "reason": str(error)}, 503)
     return json_response(
         {
             "status": "ok",
@@ -35,9 +40,16 @@ async def health(cloud: Cloud, request: Request) -> Response:
             "pid": os.getpid(),
             "data": cloud.settings.data,
             "region": cloud.settings.region,
+            "nodes": members,
             "services": {name: _coverage(name) for name in SERVICES},
         }
     )
+
+
+async def ready(cloud: Cloud, request: Request) -> Response:
+    """For load balancers: 200 while this node should be sent requests, else 503. Asks nobody, so it costs nothing."""
+    serving = cloud.members.serving
+    return Response(200 if serving else 503, [("content-type", "text/plain")], b"ready\n" if serving else b"not now\n")
 
 
 def _coverage(name: str) -> dict[str, int]:
@@ -90,5 +102,5 @@ async def allow_origin(cloud: Cloud, request: Request, route: Route, response: R
         response.headers.extend(await _package("s3").cors_headers(cloud, bucket, request))
 
 
-DOORS = {"health": health, "cfn-response": custom_resource, "lambda": archive}
+DOORS = {"health": health, "ready": ready, "cfn-response": custom_resource, "lambda": archive}
 BRANCHES = {wire.PREFLIGHT: preflight, wire.POST_OBJECT: form_upload}

@@ -16,7 +16,7 @@ from typing import Any
 
 import uvloop
 
-from lambent import app
+from lambent import app, engines
 from lambent.contracts.clock import SystemClock
 from lambent.contracts.http import Request, Response
 from lambent.contracts.ids import Ids
@@ -48,6 +48,34 @@ class NodeOptions:
     tls: bool = False
     tls_certificate: Path | None = None
     tls_key: Path | None = None
+    store: str = ""
+    blobs: str = ""
+    worker: int = 0
+    """The number of this process among `workers` that share the port; 0 for a node alone."""
+    workers: int = 1
+
+    @property
+    def own(self) -> Path:
+        """The folder that belongs to this process alone."""
+        return self.folder / "workers" / str(self.worker) if self.worker else self.folder
+
+    @property
+    def base(self) -> str:
+        """Where clients find this node, once its port is known."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.tls else 'http'}://{host}"
+
+    def settings(self, port: int) -> Settings:
+        """What the cloud's rooms know of it."""
+        return Settings(
+            endpoint=f"{self.base}:{port}",
+            region=self.region,
+            data=str(self.own),
+            auth=self.auth,
+            durability=self.durability,
+            store=self.store,
+            blobs=self.blobs,
+        )
 
 
 def run(options: NodeOptions) -> None:
@@ -57,31 +85,30 @@ def run(options: NodeOptions) -> None:
 
 
 async def _serve(options: NodeOptions) -> None:
-    _make_folder(options.folder)
+    try:
+        engines.check(options.settings(options.port))
+    except StoreError as error:
+        raise StartFailure(str(error)) from None
+    _make_folder(options.own)
     clock, ids = SystemClock(), Ids()
     gate = _Gate()
     server = await _listen(options, gate, clock, ids)
-    scheme = "https" if options.tls else "http"
-    host = f"[{options.host}]" if ":" in options.host else options.host
-    settings = Settings(
-        endpoint=f"{scheme}://{host}:{server.port}",
-        region=options.region,
-        data=str(options.folder),
-        auth=options.auth,
-        durability=options.durability,
-    )
+    settings = options.settings(server.port)
+    machine = app.Machine(share=1 / options.workers, runtimes=str(options.folder / "runtimes"), worker=options.worker)
     try:
-        cloud = await app.build(settings, clock, ids)
+        cloud = await app.build(settings, clock, ids, machine)
     except (StoreError, OSError) as error:
         await server.close()
         raise StartFailure(str(error)) from None
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if options.worker:
+        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)  # the end of the process that started this
     await cloud.start()
     await _show_root_key(cloud, options)
     gate.open(cloud.door)
-    notes = options.folder / "node.json"
+    notes = options.own / "node.json"
     try:
         notes.write_text(json.dumps({"pid": os.getpid(), "endpoint": settings.endpoint}))
     except OSError as error:
@@ -92,6 +119,8 @@ async def _serve(options: NodeOptions) -> None:
     # What is alive now stays alive: the collector need not look at it again.
     gc.collect()
     gc.freeze()
+    if cloud.note:
+        print(f"note {cloud.note}", flush=True)
     print(f"ready {settings.endpoint}", flush=True)
     try:
         await stop.wait()
@@ -154,7 +183,15 @@ async def _listen(options: NodeOptions, gate: _Gate, clock: SystemClock, ids: Id
         except (OSError, ValueError) as error:
             raise StartFailure(f"the TLS certificate cannot be used: {error}") from None
     try:
-        return await edge.serve(gate, options.host, options.port, clock=clock, ids=ids, ssl_context=context)
+        return await edge.serve(
+            gate,
+            options.host,
+            options.port,
+            clock=clock,
+            ids=ids,
+            ssl_context=context,
+            reuse_port=options.worker > 0,
+        )
     except OSError as error:
         raise StartFailure(f"cannot listen on {options.host}:{options.port}: {error.strerror}") from None
 

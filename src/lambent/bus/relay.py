@@ -9,14 +9,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
 
-from lambent.contracts.clock import Alarm
+from lambent.blobs.errors import BlobsUnreachable
+from lambent.contracts.clock import Alarm, sleep_until
 from lambent.contracts.events import Delivery, Event, Target, TryAgain, Undeliverable, target_service
 from lambent.contracts.ports import Cloud, Reader, Transaction
 from lambent.kv import outbox
+from lambent.kv.errors import StoreError
 from lambent.kv.outbox import Entry
 
 UNDER_WAY_MAX = 1000
@@ -25,19 +28,22 @@ CLAIM_BATCH = 64
 LOSSES_MAX = 5
 """An event whose lease ran out this often brings its nodes down, and is given up."""
 _SECOND_NS = 1_000_000_000
+STORE_PAUSES_S = (0.1, 0.2, 0.5, 1, 1, 2, 2, 3, 5, 5, 5, 5)
+"""How long to wait for a store that fails, time after time: about a lease in all, then the entry is anybody's."""
 
 _log = logging.getLogger("lambent.bus")
 
 
 class _Held:
-    """A leased entry on its way; `key` moves when the lease is extended."""
+    """A leased entry on its way; `key` moves when the lease is extended, which `extending` is while it goes on."""
 
-    __slots__ = ("alarm", "entry", "key")
+    __slots__ = ("alarm", "entry", "extending", "key")
 
     def __init__(self, key: bytes, entry: Entry) -> None:
         self.key = key
         self.entry = entry
         self.alarm: Alarm | None = None
+        self.extending: asyncio.Future[None] | None = None
 
 
 class Relay:
@@ -99,6 +105,21 @@ class Relay:
         """Wait until nothing is under way (timers of a later time excepted); for tests and for `down`."""
         await self._idle.wait()
 
+    @property
+    def under_way(self) -> int:
+        """How many deliveries run at the moment."""
+        return self._under_way
+
+    @property
+    def ready(self) -> int:
+        """How many more are leased to this node and wait for their turn."""
+        return len(self._ready)
+
+    def look(self) -> None:
+        """Look now for what is due: others may have left something that this node has not heard of."""
+        if not self._stopping:
+            self._due()
+
     def _committed(self, emitted: list[tuple[bytes, int]]) -> None:
         now_ns = self._cloud.clock.now_ns()
         for key, due_ns in emitted:
@@ -124,8 +145,11 @@ class Relay:
         self._alarm = self._cloud.clock.call_at(due_ns, self._due)
 
     def _due(self) -> None:
-        self._alarm = None
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
         if not self._sweeping:
+            self._sweeping = True
             self._idle.clear()
             self._cloud.spawn(self._sweep())
 
@@ -133,19 +157,31 @@ class Relay:
         """Claim everything that is due, then sleep until the next entry is."""
         self._sweeping = True
         try:
-            while not self._stopping:
-                claimed = await self._cloud.store.write(self._claim)
-                self._ready.extend((found.key, found.entry) for found in claimed)
-                self._pump()
-                if len(claimed) < CLAIM_BATCH:
-                    break
-            next_ns = await self._cloud.store.read(outbox.next_due_ns)
+            next_ns = await self._claim_all()
+        except StoreError as error:
+            _log.warning("the outbox cannot be looked at: %s", error)
+            next_ns = self._cloud.clock.now_ns() + _SECOND_NS
         finally:
             self._sweeping = False
             self._settle()
         if next_ns is not None:
             # A lease of our own that is still being worked on is the head at times: look again after a moment.
             self._arm(max(next_ns, self._cloud.clock.now_ns() + _SECOND_NS // 20))
+
+    async def _claim_all(self) -> int | None:
+        """Claim what is due while there is room for it; returns when the next entry is due."""
+        store = self._cloud.store
+        # A node claims no more than it can deliver at once: the others have hands too.
+        while True:
+            next_ns = await store.read(outbox.next_due_ns)
+            full = len(self._ready) >= CLAIM_BATCH
+            if next_ns is None or next_ns > self._cloud.clock.now_ns() or full or self._stopping:
+                return next_ns
+            claimed = await store.write(self._claim)
+            if not claimed:  # other nodes were faster
+                return next_ns
+            self._ready.extend((found.key, found.entry) for found in claimed)
+            self._pump()
 
     def _claim(self, tx: Transaction) -> list[outbox.Claimed]:
         return outbox.claim(tx, self._cloud.clock.now_ns(), CLAIM_BATCH, outbox.LEASE_NS, self._node)
@@ -157,7 +193,8 @@ class Relay:
 
     async def _carry(self, key: bytes, entry: Entry | None) -> None:
         try:
-            if entry is None:
+            if entry is None or self._cloud.store.shared:
+                # It may have waited for its turn, or this node have been stopped, until others took the entry over.
                 entry = await self._cloud.store.read(lambda tx: outbox.load(tx, key))
             if entry is not None:
                 await self._attempt(_Held(key, entry))
@@ -181,19 +218,18 @@ class Relay:
             return
         self._keep(held)
         try:
-            await target.deliver(delivery)
+            await _delivered(target, delivery, held)
         except Undeliverable as refused:
             await self._give_up(held, str(refused))
         except TryAgain as again:
             await self._put_off(held, again)
+        except (StoreError, BlobsUnreachable) as error:  # not the target's fault: no attempt is counted
+            await self._put_off(held, TryAgain(f"the store failed: {error}", delay_s=1, count=False))
         except Exception:
             _log.exception("delivering %s to %s failed", entry.id, entry.event.target)
             await self._put_off(held, TryAgain("internal failure"))
         else:
-            await self._cloud.store.write(lambda tx: outbox.done(tx, held.key))
-        finally:
-            if held.alarm is not None:
-                held.alarm.cancel()
+            await self._write(lambda tx: outbox.done(tx, held.key))
 
     async def _target(self, held: _Held) -> Target | None:
         """Who the event is for; None, and the event is given up, when nobody is."""
@@ -207,11 +243,19 @@ class Relay:
     def _keep(self, held: _Held) -> None:
         """Extend the lease while the delivery is under way: an invocation may take fifteen minutes."""
         at_ns = self._cloud.clock.now_ns() + outbox.LEASE_NS // 2
-        held.alarm = self._cloud.clock.call_at(at_ns, lambda: self._cloud.spawn(self._extend(held)))
+        held.alarm = self._cloud.clock.call_at(at_ns, lambda: self._begin_extending(held))
+
+    def _begin_extending(self, held: _Held) -> None:
+        held.extending = asyncio.ensure_future(self._extend(held))
+        self._cloud.spawn(held.extending)
 
     async def _extend(self, held: _Held) -> None:
         until_ns = self._cloud.clock.now_ns() + outbox.LEASE_NS
-        key = await self._cloud.store.write(lambda tx: outbox.extend(tx, held.key, until_ns))
+        try:
+            key = await self._cloud.store.write(lambda tx: outbox.extend(tx, held.key, until_ns))
+        except StoreError as error:
+            _log.warning("the lease of a delivery under way cannot be extended: %s", error)
+            return
         if key is not None:
             held.key = key
             self._keep(held)
@@ -229,7 +273,7 @@ class Relay:
         if due_ns - entry.emitted_ns > retry.age_s_max * _SECOND_NS:
             await self._give_up(held, f"too old for another attempt: {again.reason}")
             return
-        await self._cloud.store.write(lambda tx: outbox.retry(tx, held.key, entry, due_ns, count=again.count))
+        await self._write(lambda tx: outbox.retry(tx, held.key, entry, due_ns, count=again.count))
         self._arm(due_ns)
 
     async def _give_up(self, held: _Held, reason: str) -> None:
@@ -240,7 +284,32 @@ class Relay:
             if outbox.done(tx, held.key) and event.dead_letter:
                 tx.emit(_dead_letter(event, reason))
 
-        await self._cloud.store.write(bury)
+        await self._write(bury)
+
+    async def _write(self, fn: Callable[[Transaction], object]) -> None:
+        """Put the outcome of a delivery away, in spite of a store that fails for a while: an outcome that is lost is a
+        delivery repeated. Whoever lost the lease meanwhile changes nothing, so this may run more often than once."""
+        for pause_s in STORE_PAUSES_S:
+            try:
+                await self._cloud.store.write(fn)
+                return
+            except StoreError as error:
+                if self._stopping:
+                    raise
+                _log.warning("the outcome of a delivery cannot be put away yet: %s", error)
+            await sleep_until(self._cloud.clock, self._cloud.clock.now_ns() + int(pause_s * _SECOND_NS))
+        await self._cloud.store.write(fn)
+
+
+async def _delivered(target: Target, delivery: Delivery, held: _Held) -> None:
+    """Deliver; what is done with the entry afterwards must find it under a key that no extension moves."""
+    try:
+        await target.deliver(delivery)
+    finally:
+        if held.extending is not None and not held.extending.done():
+            await asyncio.wait((held.extending,))
+        if held.alarm is not None:
+            held.alarm.cancel()
 
 
 def _cancel(waiting: asyncio.Future[Literal[True]]) -> None:

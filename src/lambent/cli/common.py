@@ -24,6 +24,24 @@ EndpointOption = Annotated[
     str | None,
     typer.Option("--endpoint", envvar="LAMBENT_ENDPOINT", help="Address of the cloud (default: the running one's)."),
 ]
+StoreOption = Annotated[
+    str,
+    typer.Option(
+        "--store",
+        envvar="LAMBENT_STORE",
+        show_envvar=True,
+        help="A store that many nodes share: postgresql://USER@HOST/DATABASE (default: RocksDB in the data folder).",
+    ),
+]
+BlobsOption = Annotated[
+    str,
+    typer.Option(
+        "--blobs",
+        envvar="LAMBENT_BLOBS",
+        show_envvar=True,
+        help="Where bodies go with --store: s3://BUCKET?endpoint=http://HOST:PORT (default: into the store).",
+    ),
+]
 RegionOption = Annotated[str, typer.Option("--region", envvar="AWS_DEFAULT_REGION", help="The region to work in.")]
 
 
@@ -92,6 +110,12 @@ def health(endpoint: str) -> dict[str, Any] | None:
         with urllib.request.urlopen(f"{endpoint}/_lambent/health", timeout=HEALTH_TIMEOUT_S) as answer:
             found: dict[str, Any] = json.load(answer)
             return found
+    except urllib.error.HTTPError as error:  # it runs, and says what it lacks
+        try:
+            told: dict[str, Any] = json.load(error)
+            return told if "status" in told else None
+        except ValueError:
+            return None
     except (urllib.error.URLError, OSError, ValueError):
         return None
 
@@ -101,6 +125,8 @@ def require_health(endpoint: str) -> dict[str, Any]:
     found = health(endpoint)
     if found is None:
         raise Failure(f"no cloud answers at {endpoint}; start one with `lambent up --detach`")
+    if found["status"] != "ok":
+        raise Failure(f"the cloud at {endpoint} has {found['status']}: {found['reason']}")
     return found
 
 

@@ -42,12 +42,36 @@ def status(endpoint: EndpointOption = None, data: DataOption = None) -> None:
     if found is None:
         console.print(f"[bold]stopped[/]  nobody answers at {address}")
         raise typer.Exit(3)
+    if found["status"] != "ok":
+        console.print(f"[bold red]{found['status']}[/]  {address}  {found['reason']}")
+        raise typer.Exit(4)
     console.print(f"[bold green]running[/]  {address}  Lambent {found['version']}  process {found['pid']}")
     console.print(f"data     {found['data']}")
+    nodes = Table("node", "endpoint", "up", "requests/s", "leases", "environments", "", box=None, padding=(0, 2, 0, 0))
+    for node in found["nodes"]:
+        load = node["load"]
+        nodes.add_row(
+            node["name"],
+            node["endpoint"],
+            _span(time.time() - node["started_ms"] / 1000),
+            str(load.get("requests_per_s", 0)),
+            str(load.get("leases", 0)),
+            f"{load.get('warm', 0)} warm, {load.get('running', 0)} running",
+            "draining" if node["draining"] else "",
+        )
+    console.print(nodes)
     table = Table("service", "operations built", "of", box=None, padding=(0, 2, 0, 0))
     for name, service in sorted(found["services"].items()):
         table.add_row(name, str(service["operations"]), str(service["modelled"]))
     console.print(table)
+
+
+def _span(seconds: float) -> str:
+    """A length of time as people say it: 40 s, 12 min, 5 h, 3 d."""
+    for unit, length in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{max(0, int(seconds))} s"
 
 
 def env(

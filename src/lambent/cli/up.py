@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from .common import DataOption, Failure, data_folder, running_node
+from .common import BlobsOption, DataOption, Failure, StoreOption, data_folder, running_node
 
 START_TIMEOUT_S = 30.0
 
@@ -44,15 +44,26 @@ def up(
     tls: Annotated[bool, typer.Option("--tls", help="Serve HTTPS too, on the same port.")] = False,
     tls_certificate: Annotated[Path | None, typer.Option(help="A PEM certificate chain (default: made here).")] = None,
     tls_key: Annotated[Path | None, typer.Option(help="The PEM private key of the certificate.")] = None,
+    store: StoreOption = "",
+    blobs: BlobsOption = "",
+    workers: Annotated[
+        int, typer.Option(help="How many processes serve the port, each a node; needs --store.", min=1, max=64)
+    ] = 1,
+    worker: Annotated[int, typer.Option(hidden=True, min=0, max=64)] = 0,
     detach: Annotated[bool, typer.Option("--detach", help="Leave the cloud running in the background.")] = False,
 ) -> None:
     """Run the cloud. Prints one line `ready http://HOST:PORT` when it serves."""
     folder = data_folder(data)
+    if workers > 1 and not store:
+        raise Failure(
+            "--workers needs a store that processes can share (--store postgresql://...): "
+            "RocksDB is open in one process at a time"
+        )
     if auth is Auth.DEFAULT and not _is_loopback(host):
         raise Failure(f"{host} is not a loopback address: there Lambent starts only with --auth strict")
     if (tls_certificate is None) != (tls_key is None):
         raise Failure("--tls-certificate and --tls-key go together")
-    node = running_node(folder)
+    node = None if worker else running_node(folder)
     if node is not None:
         raise Failure(f"a cloud already runs on {folder} (process {node['pid']}, {node['endpoint']})")
     if detach:
@@ -60,6 +71,7 @@ def up(
         return
     # Deferred: the parent of a detached cloud need not load the rooms.
     from lambent.node import NodeOptions, StartFailure, run
+    from lambent.workers import supervise
 
     options = NodeOptions(
         host=host,
@@ -71,9 +83,16 @@ def up(
         tls=tls or tls_certificate is not None,
         tls_certificate=tls_certificate,
         tls_key=tls_key,
+        store=store,
+        blobs=blobs,
+        worker=worker,
+        workers=workers,
     )
     try:
-        run(options)
+        if workers > 1 and not worker:
+            supervise(options, sys.argv[1:])
+        else:
+            run(options)
     except StartFailure as failure:
         raise Failure(str(failure)) from None
 
@@ -114,7 +133,7 @@ def start_detached(folder: Path, arguments: list[str]) -> str:
         ready = next((line for line in lines_said if line.startswith("ready ")), None)
         if ready is not None:
             for line in lines_said:
-                if line.startswith(("root key ", "ready ")):
+                if line.startswith(("root key ", "note ", "ready ")):
                     print(line, flush=True)
             return ready.split(" ", 1)[1]
         if process.poll() is not None:

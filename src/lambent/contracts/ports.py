@@ -215,6 +215,19 @@ class Api(Protocol):
         ...
 
 
+class Members(Protocol):
+    """The nodes of this cloud, as this one sees them."""
+
+    @property
+    def serving(self) -> bool:
+        """Whether this node should be sent requests: it is not about to leave, and its store answers."""
+        ...
+
+    async def everyone(self) -> list[dict[str, Any]]:
+        """Every node, by name, in plain values: id, name, endpoint, version, started_ms, draining, load."""
+        ...
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How this node was started. `endpoint` is the base URL clients reach it at; `region` the default region;
     `data` the data folder (empty for a memory-only cloud); `store` and `blobs` the URLs of a store and a blob store
@@ -243,5 +256,6 @@ class Cloud:
     guard: Guard
     compute: Compute
     targets: Mapping[str, Target]
+    members: Members
     spawn: Callable[[Awaitable[None]], None]
     """Run something in the background, supervised: an exception is logged; cancelled at shutdown."""

@@ -50,15 +50,20 @@ class Server:
         """How many connections are open."""
         return len(self._open)
 
-    async def listen(self, host: str, port: int, context: ssl.SSLContext | None) -> None:
+    async def listen(self, host: str, port: int, context: ssl.SSLContext | None, reuse_port: bool = False) -> None:
         """Open the port. With a TLS context the port speaks both: the first byte of a connection tells."""
         if context is None:
             self._listener = await self.loop.create_server(
-                lambda: Connection(self, False), host, port, backlog=1024, reuse_address=True
+                lambda: Connection(self, False),
+                host,
+                port,
+                backlog=1024,
+                reuse_address=True,
+                reuse_port=reuse_port or None,
             )
             self.port = self._listener.sockets[0].getsockname()[1]
         else:
-            self._door = _Door(self, _listen(host, port), context)
+            self._door = _Door(self, _listen(host, port, reuse_port), context)
             self.port = self._door.socket.getsockname()[1]
 
     def add(self, connection: Connection) -> bool:
@@ -180,13 +185,15 @@ class _Door:
         self.socket.close()
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, reuse_port: bool) -> socket.socket:
     family, kind, protocol, _, address = socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )[0]
     listener = socket.socket(family, kind, protocol)
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         listener.bind(address)
         listener.listen(1024)
         listener.setblocking(False)
@@ -205,13 +212,15 @@ async def serve(
     ids: Ids,
     limits: Limits | None = None,
     ssl_context: ssl.SSLContext | None = None,
+    reuse_port: bool = False,
     name: str = "Lambent",
 ) -> Server:
     """Listen on `host:port` (port 0: any free one) and answer every request with what `handler` returns.
 
     `clock` times clients out and dates responses; `ids` names requests. With `ssl_context` the port speaks HTTPS and
-    HTTP. `name` is the Server header. `OSError` when the port cannot be had.
+    HTTP. With `reuse_port` other processes of this user may listen on the same port, and the kernel deals connections
+    out among them. `name` is the Server header. `OSError` when the port cannot be had.
     """
     server = Server(handler, limits or Limits(), clock, ids, name)
-    await server.listen(host, port, ssl_context)
+    await server.listen(host, port, ssl_context, reuse_port)
     return server

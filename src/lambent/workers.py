@@ -1,0 +1,152 @@
+"""Several nodes of one machine behind one port: a process that starts them, watches over them, and serves nothing.
+
+Each worker is `lambent up` with a number, in `DATA/workers/NUMBER`; the kernel deals connections out among them. A
+worker that ends unasked is started again; one whose supervisor ends (even by SIGKILL) drains and ends too, for its
+standard input does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE, Process
+
+from lambent.contracts.clock import SystemClock, sleep_until
+from lambent.gateway import tls
+from lambent.node import GRACE_S, NodeOptions, StartFailure
+
+_log = logging.getLogger("lambent.workers")
+_PAUSE_NS = 1_000_000_000
+_STOP_S = GRACE_S + 10
+
+
+def supervise(options: NodeOptions, arguments: list[str]) -> None:
+    """Run `options.workers` nodes, each started with `arguments`, until SIGTERM or SIGINT; `StartFailure` when they
+    cannot start. Prints what the first of them says, and one ready line for all."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    asyncio.run(_Supervisor(options, arguments).run())
+
+
+class _NotStarted(Exception):
+    """A worker ended before it was ready, after a line on standard error."""
+
+
+class _Supervisor:
+    def __init__(self, options: NodeOptions, arguments: list[str]) -> None:
+        self._options = options
+        self._arguments = arguments
+        self._stop = asyncio.Event()
+        self._hurry = False
+        self._processes: dict[int, Process] = {}
+
+    async def run(self) -> None:
+        options = self._options
+        place = _reserve(options.host, options.port)
+        with place:
+            port = place.getsockname()[1]
+            if options.tls:
+                # Made once, before several processes would each make their own.
+                try:
+                    tls.server_context(options.folder / "tls", options.tls_certificate, options.tls_key, SystemClock())
+                except (OSError, ValueError) as error:
+                    raise StartFailure(f"the TLS certificate cannot be used: {error}") from None
+            for number in (signal.SIGTERM, signal.SIGINT):
+                asyncio.get_running_loop().add_signal_handler(number, self._end)
+            # The first one alone: what is wrong, is wrong for all, and is said once.
+            try:
+                await self._start(1, port)
+                await asyncio.gather(*(self._start(number, port) for number in range(2, options.workers + 1)))
+                await self._serve(port)
+            except _NotStarted:
+                raise SystemExit(1) from None  # it has said why
+            finally:
+                await self._end_all()
+
+    async def _serve(self, port: int) -> None:
+        options = self._options
+        notes = options.folder / "node.json"
+        notes.write_text(json.dumps({"pid": os.getpid(), "endpoint": f"{options.base}:{port}"}))
+        print(f"ready {options.base}:{port}", flush=True)
+        keepers = [asyncio.create_task(self._keep(number, port)) for number in self._processes]
+        try:
+            await self._stop.wait()
+        finally:
+            for keeper in keepers:
+                keeper.cancel()
+            await asyncio.gather(*keepers, return_exceptions=True)
+            notes.unlink(missing_ok=True)
+
+    def _end(self) -> None:
+        """The first signal lets requests under way finish; a second one is passed on and cuts them short."""
+        if self._stop.is_set():
+            self._signal()
+        self._stop.set()
+
+    def _signal(self) -> None:
+        for process in self._processes.values():
+            if process.returncode is None:
+                process.send_signal(signal.SIGTERM)
+
+    async def _start(self, number: int, port: int) -> None:
+        """Start a worker and wait until it is ready."""
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "lambent", *self._arguments, "--port", str(port), "--worker", str(number)),
+            stdin=PIPE,
+            stdout=PIPE,
+            stderr=None,
+        )
+        self._processes[number] = process
+        assert process.stdout is not None
+        async for raw in process.stdout:
+            line = raw.decode().rstrip()
+            if line.startswith("ready "):
+                return
+            print(line, flush=True)
+        raise _NotStarted(number)
+
+    async def _keep(self, number: int, port: int) -> None:
+        clock = SystemClock()
+        while True:
+            code = await self._processes[number].wait()
+            _log.warning("worker %d ended with %d; it is started again", number, code)
+            await sleep_until(clock, clock.now_ns() + _PAUSE_NS)
+            try:
+                await self._start(number, port)
+            except _NotStarted:
+                _log.warning("worker %d did not start; once more", number)
+
+    async def _end_all(self) -> None:
+        self._signal()
+        waiting = [asyncio.ensure_future(process.wait()) for process in self._processes.values()]
+        if not waiting:
+            return
+        _, late = await asyncio.wait(waiting, timeout=_STOP_S)
+        if late:
+            for process in self._processes.values():
+                if process.returncode is None:
+                    process.kill()
+            await asyncio.wait(late)
+
+
+def _reserve(host: str, port: int) -> socket.socket:
+    """Hold the port (0: any free one) for this user's processes without listening on it."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        place = socket.socket(family, kind, protocol)
+        try:
+            place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+            place.bind(address)
+        except OSError:
+            place.close()
+            raise
+    except OSError as error:
+        raise StartFailure(f"cannot listen on {host}:{port}: {error.strerror}") from None
+    return place
