@@ -4,37 +4,82 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
+from lambent.blobs.chunks import StoreBlobs
 from lambent.blobs.files import FileBlobs
 from lambent.blobs.memory import MemoryBlobs
 from lambent.contracts.clock import ManualClock
 from lambent.contracts.ids import Ids
+from lambent.contracts.ports import Blobs, Store
+from lambent.kv.engines.memory import MemoryStore
+from tests.kv.postgres_cluster import Cluster, find_binaries, postgres_engine, started
 
-KINDS = {
-    "memory": lambda folder, clock: MemoryBlobs(Ids(1), clock=clock),
-    "files": lambda folder, clock: FileBlobs(str(folder / "blobs"), Ids(1), clock=clock, release_delay_s=0),
-    "files-strict": lambda folder, clock: FileBlobs(
-        str(folder / "blobs"), Ids(1), "strict", clock=clock, release_delay_s=0
-    ),
+
+class Closable(Protocol):
+    """Blobs, or a store."""
+
+    async def close(self) -> None:
+        """Release everything."""
+        ...
+
+
+Kind = Callable[[Path, ManualClock, list[Closable]], Blobs]
+
+
+def _memory(folder: Path, clock: ManualClock, opened: list[Closable]) -> Blobs:
+    return MemoryBlobs(Ids(1), clock=clock)
+
+
+def _files(folder: Path, clock: ManualClock, opened: list[Closable]) -> Blobs:
+    return FileBlobs(str(folder / "blobs"), Ids(1), clock=clock, release_delay_s=0)
+
+
+def _files_strict(folder: Path, clock: ManualClock, opened: list[Closable]) -> Blobs:
+    return FileBlobs(str(folder / "blobs"), Ids(1), "strict", clock=clock, release_delay_s=0)
+
+
+def _chunks(folder: Path, clock: ManualClock, opened: list[Closable]) -> Blobs:
+    return _in_store(MemoryStore(clock, Ids(1)), clock, opened)
+
+
+def _chunks_conflicting(folder: Path, clock: ManualClock, opened: list[Closable]) -> Blobs:
+    # Every write function runs twice, as it may on an engine that commits optimistically.
+    return _in_store(MemoryStore(clock, Ids(1), conflicts=lambda earlier: earlier == 0), clock, opened)
+
+
+def _in_store(store: Store, clock: ManualClock, opened: list[Closable]) -> Blobs:
+    opened.append(store)
+    return StoreBlobs(store, clock, Ids(1), release_delay_s=0)
+
+
+KINDS: dict[str, Kind] = {
+    "memory": _memory,
+    "files": _files,
+    "files-strict": _files_strict,
+    "chunks": _chunks,
+    "chunks-conflicting": _chunks_conflicting,
 }
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
-    """Run `async def` tests, and close what the `blobs` fixture opened."""
+    """Run `async def` tests, and close what fixtures opened, the last first."""
     if not inspect.iscoroutinefunction(pyfuncitem.obj):
         return None
     arguments = {name: pyfuncitem.funcargs[name] for name in inspect.signature(pyfuncitem.obj).parameters}
+    opened: list[Closable] = pyfuncitem.funcargs.get("opened", [])
 
     async def run() -> None:
         try:
             await pyfuncitem.obj(**arguments)
         finally:
-            if "blobs" in arguments:
-                await arguments["blobs"].close()
+            while opened:
+                await opened.pop().close()
 
     asyncio.run(run())
     return True
@@ -46,7 +91,31 @@ def clock() -> ManualClock:
     return ManualClock()
 
 
-@pytest.fixture(params=list(KINDS))
-def blobs(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock) -> FileBlobs | MemoryBlobs:
+@pytest.fixture
+def opened() -> list[Closable]:
+    """What is to be closed after the test, in its loop."""
+    return []
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A PostgreSQL server of the tests' own; tests that need it are skipped where it is not installed."""
+    pytest.importorskip("psycopg", reason="psycopg is not installed")
+    binaries = find_binaries()
+    if binaries is None:
+        pytest.skip("PostgreSQL is not installed")
+    with started(binaries) as running:
+        yield running
+
+
+@pytest.fixture(params=[*KINDS, pytest.param("chunks-postgres", marks=pytest.mark.slow)])
+def blobs(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock, opened: list[Closable]) -> Blobs:
     """Each kind of blobs in turn, empty; what is released goes at once."""
-    return KINDS[request.param](tmp_path, clock)
+    found: Blobs
+    if request.param == "chunks-postgres":
+        running: Cluster = request.getfixturevalue("cluster")
+        found = _in_store(postgres_engine(running).open(), clock, opened)
+    else:
+        found = KINDS[request.param](tmp_path, clock, opened)
+    opened.append(found)
+    return found
