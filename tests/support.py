@@ -33,18 +33,21 @@ class TestCloud(Cloud):
     """Build one inside a running loop: `cloud = TestCloud()`; `await cloud.call("s3", "ListBuckets")`.
 
     `cloud.clock.advance(ns)` moves the time. `cloud.compute` is unset: a test that invokes functions sets a fake.
+    `TestCloud(2, beside=cloud)` is another node of the same cloud: it shares the store, the bodies and the clock.
     """
 
     __test__ = False
     clock: ManualClock
     targets: _Targets
 
-    def __init__(self, seed: int = 1, validate: bool = True) -> None:
-        self.clock = ManualClock()
+    store: MemoryStore
+
+    def __init__(self, seed: int = 1, validate: bool = True, beside: TestCloud | None = None) -> None:
+        self.clock = beside.clock if beside else ManualClock()
         self.ids = Ids(seed)
         self.settings = Settings()
-        self.store = MemoryStore(self.clock, self.ids)
-        self.blobs = MemoryBlobs(self.ids)
+        self.store = beside.store.handle(self.clock, self.ids) if beside else MemoryStore(self.clock, self.ids)
+        self.blobs = beside.blobs if beside else MemoryBlobs(self.ids)
         self.directory = IamDirectory(self)
         self.guard = PolicyGuard(self)
         self.targets = _Targets(self)
