@@ -140,10 +140,9 @@ class Node(Cloud):
         self.clock = clock
         self.ids = ids
         self.spawn = self._spawn
-        self.note = found.note
         self._tasks: set[asyncio.Future[None]] = set()
         self._pace = Pace(clock)
-        self._release = found.release
+        self._engines = found
         self.store = found.store
         self.blobs = found.blobs
         self.directory = IamDirectory(self)
@@ -193,9 +192,7 @@ class Node(Cloud):
                 await self.members.leave()
         except StoreError as error:  # a full disk: the next start, or another node, takes over as it does after a crash
             _log.warning("events under way could not be put back: %s", error)
-        await self.blobs.close()
-        await self.store.close()
-        self._release()
+        await engines.close(self._engines)
 
     def _record(self, machine: Machine) -> NodeRecord:
         worker = f"#{machine.worker}" if machine.worker else ""
@@ -250,8 +247,3 @@ class Node(Cloud):
     def _journal(self, ctx: Context, route: Route, response: Response) -> None:
         self._pace.note()
         self.directory.note_use(ctx.caller, route.service, ctx.region)
-
-
-async def build(settings: Settings, clock: Clock, ids: Ids, machine: Machine | None = None) -> Node:
-    """A node on what `settings` names, not yet started; `StoreError` or `OSError` when it cannot be opened."""
-    return Node(settings, clock, ids, await engines.open_engines(settings, clock, ids), machine or Machine())

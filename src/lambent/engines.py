@@ -60,25 +60,30 @@ def check(settings: Settings) -> None:
 
 
 async def open_engines(settings: Settings, clock: Clock, ids: Ids) -> Engines:
-    """Open what `settings` names; raises `StoreError` or `OSError`, in one line, and has then closed everything."""
+    """Open what `settings` names; raises `StoreError` or `OSError`, in one line, and has then closed everything.
+    The data folder is made last: what cannot be opened leaves none behind."""
     check(settings)
     if not settings.store:
         return _open_embedded(settings, clock, ids)
-    folder = Path(settings.data)
-    lock = _take(folder)
-    store: Store | None = None
+    store = await open_store(settings.store, clock, ids)
+    blobs: Blobs | None = None
     try:
-        store = await open_store(settings.store, clock, ids)
-        id = await cloud_id(store)
-        first = _claim(folder, id)
         blobs = await open_blobs(settings.blobs, store, clock, ids)
+        lock, first = _claim(Path(settings.data), await cloud_id(store))
     except BaseException:
-        if store is not None:
-            await store.close()
-        lock.release()
+        if blobs is not None:
+            await blobs.close()
+        await store.close()
         raise
     note = "" if settings.blobs or not first else _NO_OBJECT_STORE
     return Engines(store, blobs, note, lock.release)
+
+
+async def close(engines: Engines) -> None:
+    """Close what was opened, in the order that lets one use the other to the end."""
+    await engines.blobs.close()
+    await engines.store.close()
+    engines.release()
 
 
 async def open_store(url: str, clock: Clock, ids: Ids) -> Store:
@@ -117,22 +122,21 @@ def _open_embedded(settings: Settings, clock: Clock, ids: Ids) -> Engines:
     return Engines(store, blobs, "", _nothing)
 
 
-def _take(folder: Path) -> FolderLock:
+def _claim(folder: Path, id: str) -> tuple[FolderLock, bool]:
+    """Lock the folder and note in it which cloud its node belongs to; True the first time. `StoreInUse` when another
+    node has it, or one of another cloud had."""
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    return FolderLock(folder)
-
-
-def _claim(folder: Path, id: str) -> bool:
-    """Note in the folder which cloud its node belongs to; True the first time. `StoreInUse` when it is another's."""
+    lock = FolderLock(folder)
     path = folder / CLOUD_FILE
     try:
         noted = path.read_text().strip()
     except FileNotFoundError:
         write_durably(path, f"{id}\n".encode())
-        return True
+        return lock, True
     if noted != id:
+        lock.release()
         raise StoreInUse(f"the data folder {folder} belongs to a node of another cloud; choose another with --data")
-    return False
+    return lock, False
 
 
 def _module(name: str) -> Any:

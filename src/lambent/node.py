@@ -89,17 +89,23 @@ async def _serve(options: NodeOptions) -> None:
         engines.check(options.settings(options.port))
     except StoreError as error:
         raise StartFailure(str(error)) from None
-    _make_folder(options.own)
+    if not options.store:
+        _make_folder(options.own)
     clock, ids = SystemClock(), Ids()
+    # The store first: a node that cannot have it leaves nothing behind.
+    try:
+        found = await engines.open_engines(options.settings(options.port), clock, ids)
+    except (StoreError, OSError) as error:
+        raise StartFailure(str(error)) from None
     gate = _Gate()
-    server = await _listen(options, gate, clock, ids)
+    try:
+        server = await _listen(options, gate, clock, ids)
+    except StartFailure:
+        await engines.close(found)
+        raise
     settings = options.settings(server.port)
     machine = app.Machine(share=1 / options.workers, runtimes=str(options.folder / "runtimes"), worker=options.worker)
-    try:
-        cloud = await app.build(settings, clock, ids, machine)
-    except (StoreError, OSError) as error:
-        await server.close()
-        raise StartFailure(str(error)) from None
+    cloud = app.Node(settings, clock, ids, found, machine)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -119,8 +125,8 @@ async def _serve(options: NodeOptions) -> None:
     # What is alive now stays alive: the collector need not look at it again.
     gc.collect()
     gc.freeze()
-    if cloud.note:
-        print(f"note {cloud.note}", flush=True)
+    if found.note and options.worker <= 1:
+        print(f"note {found.note}", flush=True)
     print(f"ready {settings.endpoint}", flush=True)
     try:
         await stop.wait()
@@ -145,7 +151,7 @@ async def _finish(server: edge.Server, cloud: app.Node, hurry: asyncio.Event) ->
 
 
 class _Gate:
-    """The port is taken before the store is opened, so that its number is known; requests wait until then."""
+    """The port is taken before the rooms are connected, which know its number; requests wait until then."""
 
     def __init__(self) -> None:
         self._door: asyncio.Future[FrontDoor] = asyncio.get_running_loop().create_future()

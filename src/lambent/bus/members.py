@@ -155,3 +155,6 @@ class Members:
             except StoreError as error:
                 self._failures += 1
                 _log.warning("no beat: %s", error)
+            except Exception:  # whatever it is, a node that stops beating is taken for dead
+                self._failures += 1
+                _log.exception("no beat")

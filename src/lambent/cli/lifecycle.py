@@ -47,17 +47,16 @@ def status(endpoint: EndpointOption = None, data: DataOption = None) -> None:
         raise typer.Exit(4)
     console.print(f"[bold green]running[/]  {address}  Lambent {found['version']}  process {found['pid']}")
     console.print(f"data     {found['data']}")
-    nodes = Table("node", "endpoint", "up", "requests/s", "leases", "environments", "", box=None, padding=(0, 2, 0, 0))
+    nodes = Table(box=None, padding=(0, 2, 0, 0))
+    for name in ("node", "endpoint", "up", "requests/s", "leases", "warm", "running"):
+        nodes.add_column(name, no_wrap=True)
     for node in found["nodes"]:
         load = node["load"]
         nodes.add_row(
             node["name"],
             node["endpoint"],
-            _span(time.time() - node["started_ms"] / 1000),
-            str(load.get("requests_per_s", 0)),
-            str(load.get("leases", 0)),
-            f"{load.get('warm', 0)} warm, {load.get('running', 0)} running",
-            "draining" if node["draining"] else "",
+            "draining" if node["draining"] else _span(time.time() - node["started_ms"] / 1000),
+            *(str(load.get(name, 0)) for name in ("requests_per_s", "leases", "warm", "running")),
         )
     console.print(nodes)
     table = Table("service", "operations built", "of", box=None, padding=(0, 2, 0, 0))
