@@ -17,7 +17,7 @@ from lambent.contracts.clock import ManualClock
 from lambent.contracts.ids import Ids
 from lambent.contracts.ports import Transaction
 from lambent.kv import outbox
-from lambent.kv.errors import CommitUnknown, StoreError, StoreTooNew, StoreUnreachable, WriteFailed
+from lambent.kv.errors import CommitUnknown, StoreError, StoreTooNew, StoreUnreachable
 from lambent.kv.outbox import LEASE_NS, Claimed
 from tests.kv.contract import EVENT, Broken, everything, fill
 from tests.kv.postgres_cluster import Cluster, postgres_engine
@@ -256,16 +256,6 @@ async def test_a_writer_that_is_cancelled_still_tells_of_its_events(cluster: Clu
         await store.settle()
         assert [key for key, _ in told] == [entry.key for _, entry in await store.read(outbox.pending)]
         assert len(told) == 1
-
-
-async def test_a_key_too_long_for_the_index_is_refused(cluster: Cluster) -> None:
-    async with open_nodes(node(cluster.schema())) as (store,):
-        with pytest.raises(WriteFailed, match="a key of 3000 bytes"):
-            await store.write(fill({b"k" * 3000: b""}))
-        # What PostgreSQL can compress least.
-        longest = Ids(1).bytes(2600)
-        await store.write(fill({longest: b"v"}))
-        assert await store.read(lambda tx: tx.get(longest)) == b"v"
 
 
 async def test_a_checkpoint_is_restored_into_an_empty_store_only(cluster: Cluster, tmp_path: Path) -> None:

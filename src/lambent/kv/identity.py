@@ -39,5 +39,5 @@ async def cloud_id(store: Store, ids: Ids | None = None) -> str:
             _clouds.put(tx, Cloud(new))
         return id or new
 
-    known: str | None = await store.read(look)
-    return known or await store.write(make)
+    known = await store.read(look)
+    return known if known is not None else await store.write(make)

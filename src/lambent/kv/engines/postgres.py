@@ -39,7 +39,6 @@ from lambent.kv.topics import safely
 
 from .postgres_notify import Wakes
 from .postgres_session import (
-    KEY_BYTES_MAX,
     Session,
     complete,
     one_line,
@@ -112,12 +111,10 @@ class _View:
         return self._guarded(self._session.scan, begin, end, limit, reverse)
 
     def put(self, key: bytes, value: bytes) -> None:
-        """Set `key` to `value`; `WriteFailed` for a key that is too long for PostgreSQL's index."""
+        """Set `key` to `value`."""
         self._check()
         if key.__class__ is not bytes or value.__class__ is not bytes:
             raise TypeError(f"keys and values are bytes, not {type(key).__name__} and {type(value).__name__}")
-        if len(key) > KEY_BYTES_MAX:
-            raise WriteFailed(f"a key of {len(key)} bytes; PostgreSQL indexes up to {KEY_BYTES_MAX}")
         self.writes[key] = value
 
     def delete(self, key: bytes) -> None:
@@ -334,10 +331,7 @@ class PostgresStore:
                 view.finish()
                 if view.failure is not None:
                     raise view.failure
-            if view.writes:
-                # Apart from the commit, so that a connection found dead is not taken for a commit of unknown outcome.
-                view._guarded(session.begin)
-            _commit(session, view)
+            _commit(session, view._guarded(session.prepare, view.writes))
             return result, view
         finally:
             session.finish()
@@ -366,14 +360,14 @@ class PostgresStore:
         check_format(folder)
 
 
-def _commit(session: Session, view: _View) -> None:
+def _commit(session: Session, rows: dict[bytes, bytes | None]) -> None:
     try:
-        session.commit(view.writes)
+        session.commit(rows)
     except psycopg.Error as error:
         if isinstance(error, errors.SerializationFailure | errors.DeadlockDetected):
             raise _Conflict from error
         if not session.lost:
             raise WriteFailed(f"the store could not commit: {one_line(error)}") from error
-        if view.writes:
+        if rows:
             raise CommitUnknown(f"the connection was lost during a commit: {one_line(error)}") from error
         raise _Lost(one_line(error), session.generation) from error

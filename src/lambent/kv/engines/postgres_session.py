@@ -24,10 +24,9 @@ from lambent.kv.buffer import Rows
 from lambent.kv.errors import StoreError, StoreTooNew, StoreUnreachable
 from lambent.kv.folder import FORMAT
 
-PAGE_ROWS: Final = 2000
-KEY_BYTES_MAX: Final = 2600
-"""PostgreSQL's B-tree takes entries of a third of a page, 2,704 bytes with their header."""
+from .postgres_keys import LongKeys, Writes
 
+PAGE_ROWS: Final = 2000
 SETUP_LOCK: Final = 0x4C414D42
 COPY_CHUNK_BYTES: Final = 1 << 16
 
@@ -141,6 +140,7 @@ class Session:
         self.generation = generation
         self._connection = connect(conninfo)
         self._cursor = self._connection.cursor(binary=True)
+        self._long = LongKeys()
         self._writing = False
         self.begun = False
         self.locks: set[int] = set()
@@ -157,11 +157,15 @@ class Session:
 
     def get(self, key: bytes) -> bytes | None:
         """The committed value of `key` in this transaction's snapshot."""
-        row = self._query(_GET, (key,)).fetchone()
+        row = self._query(_GET, (self._long.row(key),)).fetchone()
         return None if row is None else cast("bytes", row[0])
 
     def scan(self, begin: bytes, end: bytes, limit: int | None, reverse: bool) -> Rows:
-        """Rows of `begin <= key < end` in this transaction's snapshot, fetched page by page."""
+        """Keys and values of `begin <= key < end` in this transaction's snapshot."""
+        return self._long.scan(self._scan_rows, begin, end, limit, reverse)
+
+    def _scan_rows(self, begin: bytes, end: bytes, limit: int | None, reverse: bool) -> Rows:
+        """The table's rows of a range, fetched page by page."""
         found: Rows = []
         while True:
             size = PAGE_ROWS if limit is None else min(PAGE_ROWS, limit - len(found))
@@ -204,19 +208,27 @@ class Session:
             self.begun = True
             self._connection.execute(_BEGIN_WRITE if self._writing else _BEGIN_READ)
 
-    def commit(self, writes: dict[bytes, bytes | None]) -> None:
-        """Apply `writes` and commit, in one round trip. Writes need a transaction that has begun."""
+    def prepare(self, writes: Writes) -> Writes:
+        """The rows to commit for `writes`. Apart from the commit, so that a connection that is found dead here is not
+        taken for a commit of unknown outcome."""
+        if not writes:
+            return writes
+        self.begin()
+        return self._long.rows(writes, self._scan_rows)
+
+    def commit(self, rows: Writes) -> None:
+        """Apply what `prepare` returned and commit, in one round trip."""
         if not self.begun:
             return
         with self._together():
             # In the order of their keys, so that no two transactions wait for each other's rows.
-            for gone, group in groupby(sorted(writes.items()), key=lambda row: row[1] is None):
-                rows = list(group)
-                keys = [key for key, _ in rows]
+            for gone, group in groupby(sorted(rows.items()), key=lambda row: row[1] is None):
+                batch = list(group)
+                keys = [key for key, _ in batch]
                 if gone:
                     self._cursor.execute(_DELETE, (keys,), prepare=True)
                 else:
-                    self._cursor.execute(_PUT, (keys, [value for _, value in rows]), prepare=True)
+                    self._cursor.execute(_PUT, (keys, [value for _, value in batch]), prepare=True)
             self._connection.execute("COMMIT")
         self.begun = False
 
