@@ -1,7 +1,8 @@
 """Keys of any length in an index whose entries have a greatest length, in their order.
 
-A key of up to `bytes_max` bytes is its own row. A longer one, a prefix of exactly `bytes_max` bytes and a tail, is a row
-in the bucket of its prefix: `FF 01`, a digest of the prefix, and the tail, which is cut again while it is too long. In the place of a bucket's keys stands one marker, prefix + `00`: no other row has more than `bytes_max` bytes, and it
+A key of up to `bytes_max` bytes is its own row. A longer one, a prefix of exactly `bytes_max` bytes and a tail, is a
+row in the bucket of its prefix: `FF 01`, a digest of the prefix, the tail, which is cut again while it is too long.
+In the place of a bucket's keys stands one marker, prefix + `00`: no other row has more than `bytes_max` bytes, and it
 sorts where they do, because every other key is before or after all keys that begin with the prefix. A scan that meets
 a marker goes through its bucket. So short keys pay nothing, and long ones have their exact order.
 
