@@ -17,7 +17,7 @@ import uvloop
 
 from lambent.compute import Environments
 from lambent.contracts.clock import Clock, SystemClock
-from lambent.contracts.functions import FunctionSpec, Invocation, Outcome
+from lambent.contracts.functions import FunctionSpec, Invocation, Outcome, TooManyRequests
 from lambent.contracts.ids import Ids
 
 RUNTIMES = Path(sys.prefix) / "share" / "lambent-test-runtimes"
@@ -34,6 +34,18 @@ def archive(files: dict[str, str | bytes]) -> bytes:
     return buffer.getvalue()
 
 
+class Slot:
+    """The right to run one call."""
+
+    def __init__(self, host: Host, name: str) -> None:
+        self._host = host
+        self._name = name
+
+    async def leave(self) -> None:
+        """Give it back."""
+        self._host.running[self._name] -= 1
+
+
 class Host:
     """Implements `FunctionHost`: blobs and logs in memory."""
 
@@ -42,11 +54,38 @@ class Host:
         self.streams: dict[str, list[str]] = {}
         self.times: list[int] = []
         self.fetched: list[str] = []
+        self.lengths: dict[str, int] = {}
         self.log_error: Exception | None = None
+        self.running: dict[str, int] = {}
+        self.changed: list[Callable[[], None]] = []
+        self.changed_functions: set[str] = set()
+        self.closed = False
 
-    async def fetch(self, blob: str, path: str) -> None:
+    async def enter(self, spec: FunctionSpec) -> Slot:
+        """Room for as many calls as the function has reserved."""
+        running = self.running.get(spec.name, 0)
+        if spec.reserved_concurrency is not None and running >= spec.reserved_concurrency:
+            raise TooManyRequests("ReservedFunctionConcurrentInvocationLimitExceeded")
+        self.running[spec.name] = running + 1
+        return Slot(self, spec.name)
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Keep whom to tell of changes."""
+        self.changed.append(changed)
+
+    async def outdated(self, specs: list[FunctionSpec]) -> list[FunctionSpec]:
+        """Those of the functions that a test has changed."""
+        return [spec for spec in specs if spec.name in self.changed_functions]
+
+    async def close(self) -> None:
+        """Every slot has come back."""
+        assert not any(self.running.values())
+        self.closed = True
+
+    async def fetch(self, blob: str, path: str, length: int) -> None:
         """Write a blob to a file."""
         self.fetched.append(blob)
+        self.lengths[blob] = length
         await asyncio.to_thread(Path(path).write_bytes, self.blobs[blob])
 
     async def credentials(self, spec: FunctionSpec) -> tuple[str, str, str]:
@@ -83,6 +122,8 @@ class Room:
             "runtime": self.pool.runtimes()[-1],
             "handler": "app.handler",
             "code": code,
+            "code_bytes": len(self.host.blobs[code]),
+            "layer_bytes": tuple(len(self.host.blobs.get(layer, b"")) for layer in settings.get("layers", ())),
             "role": "arn:aws:iam::000000000000:role/r",
         }
         return FunctionSpec(**{**defaults, **settings})
@@ -104,17 +145,11 @@ class Room:
         return "".join(line for lines in self.host.streams.values() for line in lines)
 
 
-def _lay_out(folder: Path) -> None:
-    RUNTIMES.mkdir(parents=True, exist_ok=True)
-    folder.mkdir(exist_ok=True)
-    (folder / "runtimes").symlink_to(RUNTIMES)
-
-
 @contextlib.asynccontextmanager
 async def room(folder: Path, clock: Clock | None = None, **options: Any) -> AsyncIterator[Room]:
     """A compute room with its data under `folder`."""
-    _lay_out(folder)
     host = Host()
+    options.setdefault("runtimes_folder", RUNTIMES)
     pool = Environments(host, clock or SystemClock(), Ids(5), folder, **options)
     try:
         yield Room(pool, host)
@@ -124,6 +159,8 @@ async def room(folder: Path, clock: Clock | None = None, **options: Any) -> Asyn
 
 def play(folder: Path, scene: Callable[[Room], Awaitable[None]], **options: Any) -> None:
     """Run `scene` with a compute room, on the event loop that Lambent uses."""
+
+    (folder / "data").mkdir(exist_ok=True)
 
     async def run() -> None:
         async with room(folder / "data", **options) as made:

@@ -56,6 +56,9 @@ class FakeCompute:
     def runtimes(self) -> list[str]:
         return ["python3.11", "python3.12"]
 
+    def load(self) -> dict[str, int]:
+        return {}
+
     async def close(self) -> None:
         """Nothing runs."""
 

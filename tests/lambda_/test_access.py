@@ -224,7 +224,7 @@ def test_the_host_gives_code_and_credentials(tmp_path: Path) -> None:
     async def body(cloud: LambdaCloud) -> None:
         host = LambdaHost(cloud)
         function = await _spec(cloud)
-        await host.fetch(function.code, str(tmp_path / "code.zip"))
+        await host.fetch(function.code, str(tmp_path / "code.zip"), function.code_bytes)
         assert (tmp_path / "code.zip").read_bytes() == zipped()
         key, secret, token = await host.credentials(function)
         credential = await cloud.store.read(lambda tx: cloud.directory.credential(tx, key))

@@ -106,10 +106,11 @@ def merge(layers: list[Path], root: Path) -> None:
 class CodeStore:
     """Unpacked archives under `folder`, counted by use.
 
-    `fetch(blob, path)` writes a blob to a file. `acquire` and `release` come in pairs.
+    `fetch(blob, path, length)` writes a blob to a file. `acquire` and `release` come in pairs. The folder belongs to
+    this process alone.
     """
 
-    def __init__(self, folder: Path, fetch: Callable[[str, str], Awaitable[None]]) -> None:
+    def __init__(self, folder: Path, fetch: Callable[[str, str, int], Awaitable[None]]) -> None:
         self._folder = folder
         self._fetch = fetch
         self._uses: dict[str, int] = {}
@@ -126,35 +127,36 @@ class CodeStore:
     def _name(blobs: tuple[str, ...]) -> str:
         return hashlib.sha256("\0".join(blobs).encode()).hexdigest()[:40]
 
-    async def acquire(self, blobs: tuple[str, ...]) -> Path:
-        """The folder that holds the archives `blobs`, later ones over earlier ones; `BadArchive` when one is broken."""
+    async def acquire(self, blobs: tuple[str, ...], lengths: tuple[int, ...]) -> Path:
+        """The folder that holds the archives `blobs`, later ones over earlier ones; `BadArchive` when one is broken.
+        `lengths` are those of the blobs in bytes."""
         name = self._name(blobs)
         self._uses[name] = self._uses.get(name, 0) + 1
         self._unused.pop(name, None)
         path = self._folder / name
         try:
             if not path.exists():
-                await self._make(name, path, blobs)
+                await self._make(name, path, blobs, lengths)
         except BaseException:
             self.release(blobs)
             raise
         return path
 
-    async def _make(self, name: str, path: Path, blobs: tuple[str, ...]) -> None:
+    async def _make(self, name: str, path: Path, blobs: tuple[str, ...], lengths: tuple[int, ...]) -> None:
         task = self._making.get(name)
         if task is None:
-            task = asyncio.ensure_future(self._build(path, blobs))
+            task = asyncio.ensure_future(self._build(path, blobs, lengths))
             self._making[name] = task
             task.add_done_callback(lambda _: self._making.pop(name, None))
         await asyncio.shield(task)
 
-    async def _build(self, path: Path, blobs: tuple[str, ...]) -> None:
+    async def _build(self, path: Path, blobs: tuple[str, ...], lengths: tuple[int, ...]) -> None:
         draft = self._folder / f".{path.name}"
         await asyncio.to_thread(shutil.rmtree, draft, True)
         if len(blobs) == 1:
             archive = self._folder / f".{path.name}.zip"
             try:
-                await self._fetch(blobs[0], str(archive))
+                await self._fetch(blobs[0], str(archive), lengths[0])
                 await asyncio.to_thread(unpack, archive, draft)
             except BaseException:
                 await asyncio.to_thread(shutil.rmtree, draft, True)
@@ -164,8 +166,8 @@ class CodeStore:
         else:
             parts = []
             try:
-                for blob in blobs:
-                    parts.append(await self.acquire((blob,)))
+                for blob, length in zip(blobs, lengths, strict=True):
+                    parts.append(await self.acquire((blob,), (length,)))
                 await asyncio.to_thread(merge, parts, draft)
             finally:
                 for blob in blobs[: len(parts)]:

@@ -1,9 +1,9 @@
 """The pool of execution environments: warm ones are used again, last used first; idle ones end after a while.
 
-Concurrency is bounded: by the function's reserved concurrency and the account's 1,000, which refuse, and by the
-machine, which waits: its memory bounds how many environments there are, its cores how many start at the same time. A
-call that waits for a start takes the first environment of its function that becomes free meanwhile, so a burst of
-events fills the machine instead of choking it.
+Concurrency is bounded: by the limits that the host keeps (`FunctionHost.enter`), which refuse, and by the machine,
+which waits: its memory bounds how many environments there are, its cores how many start at the same time. A call that
+waits for a start takes the first environment of its function that becomes free meanwhile, so a burst of events fills
+the machine instead of choking it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lambent.contracts.clock import Alarm, Clock
-from lambent.contracts.functions import FunctionHost, FunctionSpec, Invocation, Outcome, TooManyRequests
+from lambent.contracts.functions import FunctionHost, FunctionSpec, Invocation, Outcome
 from lambent.contracts.ids import Ids
 
 from . import report
@@ -33,7 +33,6 @@ from .supply import Supply
 
 _log = logging.getLogger("lambent.compute")
 
-ACCOUNT_CONCURRENCY = 1000
 INIT_TIMEOUT_S = 10.0
 IDLE_NS = 10 * 60 * 1_000_000_000
 AGE_MAX_NS = 45 * 60 * 1_000_000_000
@@ -62,7 +61,8 @@ class Environments:
     `folder` is Lambent's data folder, `endpoint` its base URL. `door`, when given, makes the protocol that serves what
     functions connect to (the gateway's own; without it connections are carried to `endpoint`). `driver` is `auto`,
     `bubblewrap` or `process`; `network` is `none` (functions reach Lambent only) or `host`. `progress` hears of
-    installations.
+    installations. `share` is the part of the machine's memory and cores that this node may reckon with: 1/N where N
+    nodes share it. They may share `runtimes_folder` (default: `runtimes` in `folder`); `folder` itself is one node's.
     """
 
     def __init__(
@@ -78,6 +78,8 @@ class Environments:
         network: str = "none",
         progress: Progress | None = None,
         init_timeout_s: float = INIT_TIMEOUT_S,
+        share: float = 1.0,
+        runtimes_folder: str | Path | None = None,
     ) -> None:
         self._host = host
         self._clock = clock
@@ -85,28 +87,28 @@ class Environments:
         self._folder = Path(folder)
         self._options = (endpoint, door, driver, network)
         self._init_timeout_s = init_timeout_s
-        self._runtimes = Runtimes(self._folder / "runtimes", progress)
+        self._runtimes = Runtimes(Path(runtimes_folder or self._folder / "runtimes"), progress)
         self._supply: Supply | None = None
+        self._opening: asyncio.Task[Supply] | None = None
+        self._inspection: asyncio.Task[None] | None = None
+        self._inspect_again = False
         self.driver: Driver | None = None
         self._idle: dict[FunctionSpec, list[_Seat]] = {}
         self._seats: dict[Environment, _Seat] = {}
-        self._running: dict[str, int] = {}
-        self._running_total = 0
         self._starting = 0
         self._queue: deque[asyncio.Future[None]] = deque()
         self._disposals: dict[asyncio.Task[None], str] = {}
         self._alarm: Alarm | None = None
-        self._starts_max = max(2, (os.cpu_count() or 1) * _STARTS_PER_CORE)
+        self._starts_max = max(1, int((os.cpu_count() or 1) * _STARTS_PER_CORE * share))
         pages_mb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
-        self._seats_max = max(4, int(pages_mb * _MACHINE_SHARE) // _FOOTPRINT_MB)
+        self._seats_max = max(4, int(pages_mb * _MACHINE_SHARE * share) // _FOOTPRINT_MB)
 
     # -- Compute ------------------------------------------------------------------------------------------------------
 
     async def invoke(self, spec: FunctionSpec, invocation: Invocation) -> Outcome:
         """Run the function once; see `contracts.functions.Compute`. `NotBuilt`, `RuntimeUnavailable`, `SandboxFailed`
         and `BadArchive` are raised when no environment can be made, through no fault of the function's code."""
-        unqualified = ":".join(spec.arn.split(":")[:7])
-        self._enter(spec, unqualified)
+        slot = await self._host.enter(spec)
         try:
             while True:
                 seat = self._take(spec)
@@ -120,46 +122,41 @@ class Environments:
                 except Ended:
                     continue
         finally:
-            self._running_total -= 1
-            left = self._running[unqualified] - 1
-            if left:
-                self._running[unqualified] = left
-            else:
-                del self._running[unqualified]
-
-    def _enter(self, spec: FunctionSpec, unqualified: str) -> None:
-        running = self._running.get(unqualified, 0)
-        reserved = spec.reserved_concurrency
-        if reserved is not None and running >= reserved:
-            raise TooManyRequests("Rate Exceeded.")
-        if self._running_total >= ACCOUNT_CONCURRENCY:
-            raise TooManyRequests("Rate Exceeded.")
-        self._running[unqualified] = running + 1
-        self._running_total += 1
+            await slot.leave()
 
     async def retire(self, arn_prefix: str) -> None:
         """End the environments of functions whose ARN begins with `arn_prefix`; busy ones after their call."""
-        for seat in list(self._seats.values()):
-            if seat.environment.spec.arn.startswith(arn_prefix):
-                seat.retired = True
-                if self._unlist(seat):
-                    self._end(seat)
+        self._retire([seat for seat in self._seats.values() if seat.environment.spec.arn.startswith(arn_prefix)])
         ending = [task for task, arn in self._disposals.items() if arn.startswith(arn_prefix)]
         if ending:
             await asyncio.wait(ending)
 
     def runtimes(self) -> list[str]:
-        """Names of the Lambda runtimes that this machine can run."""
+        """Names of the Lambda runtimes that this machine can run. For any thread; slow the first time."""
         return list(self._runtimes.found())
+
+    def load(self) -> dict[str, int]:
+        """What there is to do; see `contracts.functions.Compute`."""
+        warm = sum(len(seats) for seats in self._idle.values())
+        return {
+            "warm": warm,
+            "running": len(self._seats) - warm,
+            "starting": self._starting,
+            "waiting": sum(not waiter.done() for waiter in self._queue),
+        }
 
     async def prepare(self, runtime: str) -> None:
         """Install what `runtime` needs, ahead of the first call; `RuntimeUnavailable` when that cannot be done."""
         await asyncio.to_thread(self._runtimes.packages, runtime)
 
     async def close(self) -> None:
-        """End every environment and deliver what is left of the logs."""
+        """End every environment, deliver what is left of the logs, and have the host give back what it holds."""
         if self._alarm is not None:
             self._alarm.cancel()
+        if self._inspection is not None:
+            self._inspection.cancel()
+        if self._opening is not None:
+            await asyncio.wait([self._opening])
         self._idle.clear()
         for seat in list(self._seats.values()):
             self._end(seat)
@@ -167,6 +164,7 @@ class Environments:
             await asyncio.wait(list(self._disposals))
         if self._supply is not None:
             await self._supply.close()
+        await self._host.close()
 
     async def flush_logs(self) -> None:
         """Wait until the log events written so far are delivered."""
@@ -177,12 +175,12 @@ class Environments:
 
     async def _invoke_cold(self, spec: FunctionSpec, invocation: Invocation) -> Outcome:
         """A call in a new environment. When Init fails, AWS tries once more within the call, and so do we."""
-        supply = self._get_supply()
         self._starting += 1
-        journal = supply.journal(spec)
         started = False
         timeout_s = float(spec.timeout_s)
         try:
+            supply = self._supply or await self._open()
+            journal = supply.journal(spec)
             environment, init_ms, fault, used_mb = await supply.make(spec, journal, self._init_timeout_s, "init")
             if environment is None:
                 journal.write(report.start(invocation.request_id, spec.version))
@@ -304,6 +302,13 @@ class Environments:
             self._alarm = self._clock.call_at(seat.idle_since_ns + IDLE_NS, self._evict)
         self._wake()
 
+    def _retire(self, seats: list[_Seat]) -> None:
+        """End these environments; busy ones after their call."""
+        for seat in seats:
+            seat.retired = True
+            if self._unlist(seat):
+                self._end(seat)
+
     def _unlist(self, seat: _Seat) -> bool:
         """Take a seat out of the idle ones; False when it is busy."""
         idle = self._idle.get(seat.environment.spec, [])
@@ -364,17 +369,50 @@ class Environments:
             if not waiter.done():
                 waiter.set_result(None)
 
-    def _get_supply(self) -> Supply:
+    # -- changes elsewhere --------------------------------------------------------------------------------------------
+
+    def _changed(self) -> None:
+        """Functions may have been changed or deleted by another node: see which of ours are out of date."""
+        if self._inspection is not None:
+            self._inspect_again = True
+            return
+        self._inspection = asyncio.get_running_loop().create_task(self._inspect())
+
+    async def _inspect(self) -> None:
+        try:
+            while True:
+                self._inspect_again = False
+                specs = {seat.environment.spec for seat in self._seats.values()}
+                old = set(await self._host.outdated(list(specs))) if specs else set()
+                self._retire([seat for seat in self._seats.values() if seat.environment.spec in old])
+                if not self._inspect_again:
+                    return
+        except Exception as error:  # nobody calls them any more, so they end as idle ones do
+            _log.warning("outdated environments could not be looked for: %s", error)
+        finally:
+            self._inspection = None
+
+    # -- the supply ---------------------------------------------------------------------------------------------------
+
+    async def _open(self) -> Supply:
         """The supply, made at first use: a node that runs no function probes nothing."""
-        if self._supply is None:
-            endpoint, door, kind, network = self._options
-            folder = self._folder / "compute"
-            doorway = Doorway(endpoint)
-            cgroups = Cgroups()
-            self.driver = choose_driver(kind, folder, endpoint, doorway.port, network)
-            if isinstance(self.driver, Process):
-                _log.warning("functions run as plain processes, NOT in a sandbox; `lambent doctor` says why")
-            self._supply = Supply(
-                self._host, self._clock, self._ids, folder, self.driver, cgroups, self._runtimes, doorway, door
-            )
-        return self._supply
+        if self._opening is None or (self._opening.done() and self._opening.exception() is not None):
+            self._opening = asyncio.get_running_loop().create_task(self._make_supply())
+        return await asyncio.shield(self._opening)
+
+    async def _make_supply(self) -> Supply:
+        supply, self.driver = await asyncio.to_thread(self._probe)
+        if isinstance(self.driver, Process):
+            _log.warning("functions run as plain processes, NOT in a sandbox; `lambent doctor` says why")
+        self._host.watch(self._changed)
+        self._supply = supply
+        return supply
+
+    def _probe(self) -> tuple[Supply, Driver]:
+        """Try out what the machine can do; in a thread, for programs are run."""
+        endpoint, door, kind, network = self._options
+        folder = self._folder / "compute"
+        doorway = Doorway(endpoint)
+        driver = choose_driver(kind, folder, endpoint, doorway.port, network)
+        supply = Supply(self._host, self._clock, self._ids, folder, driver, Cgroups(), self._runtimes, doorway, door)
+        return supply, driver

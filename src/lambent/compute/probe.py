@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 from pathlib import Path
 
@@ -53,9 +52,11 @@ def choose_driver(kind: str, folder: Path, endpoint: str, endpoint_port: int, ne
     return Bubblewrap(folder, endpoint, endpoint_port, network)
 
 
-def probe(folder: str | Path) -> Report:
-    """Examine the machine; `folder` is the data folder (blocking, well under a second once interpreters are known)."""
-    runtimes = Runtimes(Path(folder) / "runtimes")
+def probe(folder: str | Path, runtimes_folder: str | Path | None = None) -> Report:
+    """Examine the machine; `folder` is the data folder, `runtimes_folder` where runtimes are installed if not in it
+    (blocking, well under a second once interpreters are known)."""
+    installed = Path(runtimes_folder or Path(folder) / "runtimes")
+    runtimes = Runtimes(installed)
     found = runtimes.found()
     reason = sandbox_reason()
     cgroups = Cgroups()
@@ -68,5 +69,5 @@ def probe(folder: str | Path) -> Report:
         seccomp=seccomp.program() is not None,
         groups=groups,
         runtimes={name: f"{each.version} at {each.executable}" for name, each in found.items()},
-        installed=[name for name in found if os.path.exists(Path(folder) / "runtimes" / name / ".complete")],
+        installed=[name for name in found if (installed / name / ".complete").exists()],
     )

@@ -14,6 +14,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -100,17 +101,21 @@ def _version_key(version: str) -> tuple[int, ...]:
 
 
 class Runtimes:
-    """The interpreters of this machine and their installed packages, under the folder `<data>/runtimes`."""
+    """The interpreters of this machine and their installed packages, under `folder`, which nodes of one machine may
+    share. For any thread."""
 
     def __init__(self, folder: Path, progress: Progress | None = None) -> None:
         self._folder = folder
         self._progress = progress or (lambda runtime, text: None)
         self._found: dict[str, Interpreter] | None = None
+        self._finding = threading.Lock()
 
     def found(self) -> dict[str, Interpreter]:
         """The best (newest) interpreter of each runtime by its name; probes what is not in the cache."""
         if self._found is None:
-            self._found = self._discover()
+            with self._finding:
+                if self._found is None:
+                    self._found = self._discover()
         return self._found
 
     def _discover(self) -> dict[str, Interpreter]:
@@ -152,7 +157,8 @@ class Runtimes:
         return found
 
     def packages(self, runtime: str) -> Path:
-        """The folder with the runtime client and boto3 for `runtime`; installs it at first use (blocking, seconds)."""
+        """The folder with the runtime client and boto3 for `runtime`; installs it at first use (blocking, seconds).
+        Of several processes, or threads, one installs and the others wait."""
         target = self._folder / runtime
         if (target / ".complete").exists():
             return target
@@ -164,8 +170,10 @@ class Runtimes:
         return target
 
     def _install(self, interpreter: Interpreter, target: Path) -> None:
-        draft = target.with_name(f".{target.name}.{os.getpid()}")
-        shutil.rmtree(draft, ignore_errors=True)
+        # Ours is the lock, so who left a draft was killed. Its installer may still be writing: ours has another name.
+        for abandoned in self._folder.glob(f".{target.name}.*.draft"):
+            shutil.rmtree(abandoned, ignore_errors=True)
+        draft = target.with_name(f".{target.name}.{os.getpid()}.draft")
         self._progress(interpreter.runtime, "installing the runtime client and boto3")
         self._run(interpreter.runtime, [*_installer(interpreter), "--target", str(draft), *PACKAGES])
         self._progress(interpreter.runtime, "compiling")

@@ -137,9 +137,9 @@ class Supply:
         return None, init_ms, fault, environment.used_mb
 
     async def _unpacked(self, spec: FunctionSpec) -> tuple[Path, Path | None]:
-        task = await self._code.acquire((spec.code,))
+        task = await self._code.acquire((spec.code,), (spec.code_bytes,))
         try:
-            opt = await self._code.acquire(spec.layers) if spec.layers else None
+            opt = await self._code.acquire(spec.layers, spec.layer_bytes) if spec.layers else None
         except BaseException:
             self._code.release((spec.code,))
             raise

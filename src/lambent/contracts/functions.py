@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Protocol
 
 import msgspec
@@ -11,8 +12,8 @@ class FunctionSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Everything an execution environment depends on; environments are pooled by equality of this value.
 
     `arn` is the qualified ARN of the version; `code` and `layers` are names of blobs (zip archives; layers in the
-    order of the function's list); `environment` the user's variables, sorted; `role` the execution role's ARN.
-    `revision` changes whenever configuration or code changes.
+    order of the function's list), `code_bytes` and `layer_bytes` their lengths; `environment` the user's variables,
+    sorted; `role` the execution role's ARN. `revision` changes whenever configuration or code changes.
     """
 
     arn: str
@@ -33,6 +34,8 @@ class FunctionSpec(msgspec.Struct, frozen=True, kw_only=True):
     log_group: str = ""
     revision: str = ""
     reserved_concurrency: int | None = None
+    code_bytes: int = 0
+    layer_bytes: tuple[int, ...] = ()
 
 
 class Invocation(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +63,12 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TooManyRequests(Exception):
-    """No execution environment may be added: the concurrency limit is reached."""
+    """One call more would be over a limit of concurrency. `reason` is the one of AWS's throttle reasons that says which
+    limit: `ConcurrentInvocationLimitExceeded` or `ReservedFunctionConcurrentInvocationLimitExceeded`."""
+
+    def __init__(self, reason: str = "ConcurrentInvocationLimitExceeded") -> None:
+        super().__init__("Rate Exceeded.")
+        self.reason = reason
 
 
 class Compute(Protocol):
@@ -68,7 +76,8 @@ class Compute(Protocol):
 
     async def invoke(self, spec: FunctionSpec, invocation: Invocation) -> Outcome:
         """Run the function; cold-starts an environment when no warm one is free. Function errors, time-outs and
-        crashes are outcomes; `TooManyRequests` is raised when the reserved concurrency is used up."""
+        crashes are outcomes; `TooManyRequests` is raised when the reserved concurrency, or the account's, is used up,
+        on this node or on all together."""
         ...
 
     async def retire(self, arn_prefix: str) -> None:
@@ -77,7 +86,13 @@ class Compute(Protocol):
         ...
 
     def runtimes(self) -> list[str]:
-        """Names of the Lambda runtimes that this machine can run, for example `python3.12`."""
+        """Names of the Lambda runtimes that this machine can run, for example `python3.12`. May be called in any
+        thread, and is best called in one: the first call runs every interpreter once (some tenths of a second)."""
+        ...
+
+    def load(self) -> dict[str, int]:
+        """What there is to do: `warm` environments that are idle, `running` calls, environments that are `starting`,
+        and calls `waiting` for one."""
         ...
 
     async def close(self) -> None:
@@ -85,11 +100,32 @@ class Compute(Protocol):
         ...
 
 
+class Slot(Protocol):
+    """The right to run one call, under the limits of concurrency."""
+
+    async def leave(self) -> None:
+        """Give it back, once. When this returns, another call may have it, on whichever node. Never fails: a store
+        that is away is told later."""
+        ...
+
+
 class FunctionHost(Protocol):
     """What compute needs from the rest of the cloud; the composition root provides it."""
 
-    async def fetch(self, blob: str, path: str) -> None:
-        """Write the blob to `path`."""
+    async def enter(self, spec: FunctionSpec) -> Slot:
+        """The right to run one call of the function; `TooManyRequests` when a limit is reached."""
+        ...
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Have `changed` called when functions may have been changed or deleted elsewhere; `outdated` says which."""
+        ...
+
+    async def outdated(self, specs: list[FunctionSpec]) -> list[FunctionSpec]:
+        """Those of `specs` that no call will ask for any more: of functions that were changed or deleted."""
+        ...
+
+    async def fetch(self, blob: str, path: str, length: int) -> None:
+        """Write the blob, which has `length` bytes, to `path`."""
         ...
 
     async def credentials(self, spec: FunctionSpec) -> tuple[str, str, str]:
@@ -98,4 +134,8 @@ class FunctionHost(Protocol):
 
     async def log(self, spec: FunctionSpec, stream: str, lines: list[tuple[int, str]]) -> None:
         """Write log lines (time in ms, text) to the function's log group, under the function's own role."""
+        ...
+
+    async def close(self) -> None:
+        """Give back everything: no call is under way any more, and none will come."""
         ...

@@ -1,5 +1,5 @@
-"""Lambda. `LambdaHost` is what the compute room is given; `blobs_in_use` what the collector of bodies asks; `downloads`
-holds the door from which archives are downloaded."""
+"""Lambda. `LambdaHost` is what the compute room is given; `blobs_in_use` what the collector of bodies asks;
+`forget_node` frees what a dead node's calls held; `downloads` holds the door from which archives are downloaded."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from .events import LambdaTarget
 from .host import LambdaHost
 from .keys import blobs_in_use
 from .service import lambda_ as service
+from .slots import forget_node
 
-__all__ = ["LambdaHost", "blobs_in_use", "downloads", "service", "targets"]
+__all__ = ["LambdaHost", "blobs_in_use", "downloads", "forget_node", "service", "targets"]
 
 targets: Mapping[str, Callable[[Cloud], Target]] = {"lambda": LambdaTarget}
 

@@ -74,6 +74,35 @@ async def _from_s3(ctx: Context, source: dict[str, Any]) -> bytes:
     return await _whole(answer["Body"])
 
 
+async def write_file(body: FileSlice | AsyncIterator[bytes], path: str) -> None:
+    """Write a stored archive to the file `path`: a megabyte at a time, in a thread."""
+    if isinstance(body, FileSlice):
+        await asyncio.to_thread(_copy, body, path)
+        return
+    file = await asyncio.to_thread(Path(path).open, "wb")
+    try:
+        pieces: list[bytes] = []
+        size = 0
+        async for piece in body:
+            pieces.append(piece)
+            size += len(piece)
+            if size >= _PIECE_BYTES:
+                await asyncio.to_thread(file.writelines, pieces)
+                pieces, size = [], 0
+        await asyncio.to_thread(file.writelines, pieces)
+    finally:
+        file.close()
+
+
+def _copy(part: FileSlice, path: str) -> None:
+    left = part.length
+    with Path(part.path).open("rb") as source, Path(path).open("wb") as target:
+        source.seek(part.offset)
+        while left and (piece := source.read(min(left, _PIECE_BYTES))):
+            target.write(piece)
+            left -= len(piece)
+
+
 async def _whole(body: bytes | FileSlice | AsyncIterator[bytes]) -> bytes:
     if isinstance(body, bytes):
         return body

@@ -5,6 +5,7 @@ Pure, but for the layers, which are looked up in the store.
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import orjson
@@ -142,8 +143,6 @@ def changed_config(ctx: Context, tx: Reader, old: Config, req: dict[str, Any]) -
         modified_ms=ctx.now_ms,
     )
     _check_limits(new)
-    if new.runtime != old.runtime:
-        _check_runtime(ctx, new.runtime)
     check_size(new)
     return new
 
@@ -172,16 +171,20 @@ def check_size(config: Config) -> None:
         )
 
 
-def _check_runtime(ctx: Context, runtime: str) -> None:
+async def check_runtime(ctx: Context, runtime: str) -> None:
+    """Raise when no function may be made for `runtime`, here or anywhere."""
     if runtime in RETIRED_RUNTIMES:
         raise InvalidParameterValueException(
             f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda functions. "
             "We recommend you use a supported runtime while creating or updating functions."
         )
     compute = getattr(ctx.cloud, "compute", None)
-    # A cloud without compute (of a test) runs nothing, so it has nothing to refuse.
-    if compute is not None and runtime not in compute.runtimes():
-        here = ", ".join(sorted(compute.runtimes())) or "none"
+    if compute is None:
+        return  # a cloud without compute (of a test) runs nothing, so it has nothing to refuse
+    # In a thread, for the first call looks for interpreters and runs each of them.
+    found = await asyncio.to_thread(compute.runtimes)
+    if runtime not in found:
+        here = ", ".join(sorted(found)) or "none"
         raise NotBuilt(f"Lambent cannot run {runtime} on this machine; the runtimes it found are: {here}.")
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import AsyncGenerator, AsyncIterator
 from urllib.parse import parse_qs
 
-from lambent.contracts.http import Request, Response
+from lambent.contracts.http import FileSlice, Request, Response
 from lambent.contracts.ports import Cloud, Reader
 
 from . import keys
@@ -49,9 +50,28 @@ async def serve(cloud: Cloud, request: Request) -> Response:
     if request.method == "HEAD":
         return Response(200, headers)
     try:
-        return Response(200, headers, cloud.blobs.slice(blob, 0, size))
+        return Response(200, headers, await _begun(cloud.blobs.slice(blob, 0, size)))
     except KeyError:
         return _plain(404, "Not Found")
+
+
+async def _begun(body: FileSlice | AsyncIterator[bytes]) -> FileSlice | AsyncIterator[bytes]:
+    """`body`, of which it is certain that it is there: a store of objects says so only once it is asked to send."""
+    if isinstance(body, FileSlice):
+        return body
+    pieces = aiter(body)
+    return _joined(await anext(pieces, b""), pieces)
+
+
+async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    try:
+        yield first
+        async for piece in rest:
+            yield piece
+    finally:
+        # The reader may go away in the middle; what comes from another machine ends then.
+        if isinstance(rest, AsyncGenerator):
+            await rest.aclose()
 
 
 def _plain(status: int, text: str) -> Response:

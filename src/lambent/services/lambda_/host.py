@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from lambent.contracts.caller import Caller
 from lambent.contracts.errors import ServiceError
-from lambent.contracts.functions import FunctionSpec
+from lambent.contracts.functions import FunctionSpec, Slot
 from lambent.contracts.ports import Cloud
 
+from . import archives, running
 from .errors import role_refused
+from .slots import OwnSlots, SharedSlots
 
 PRINCIPAL = "lambda.amazonaws.com"
 SESSION_LENGTH_MAX = 64
@@ -21,6 +21,8 @@ SESSION_S = 12 * 3600
 """Longer than an environment lives, so that its credentials outlast it."""
 CALLER_LIFETIME_NS = 600 * 1_000_000_000
 """How long the identity that writes a function's logs is kept. Its permissions are looked at anew with every write."""
+CHANGED = b"lambda.changed"
+"""The topic that a change or deletion of a function wakes."""
 EVENT_BYTES_MAX = 256 * 1024
 BATCH_BYTES_MAX = 1_000_000
 BATCH_EVENTS_MAX = 10_000
@@ -37,11 +39,28 @@ class LambdaHost:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._callers: dict[tuple[str, str], tuple[int, Caller]] = {}
+        self._slots: OwnSlots | SharedSlots | None = None
+        self._deafen: list[Callable[[], None]] = []
 
-    async def fetch(self, blob: str, path: str) -> None:
-        """Write an archive to `path`; `KeyError` when there is no such blob."""
-        data = await self._cloud.blobs.read(blob)
-        await asyncio.to_thread(Path(path).write_bytes, data)
+    async def enter(self, spec: FunctionSpec) -> Slot:
+        """The right to run one call; `TooManyRequests` when the function or the account is at its limit."""
+        if self._slots is None:
+            self._slots = SharedSlots(self._cloud) if self._cloud.store.shared else OwnSlots(self._cloud)
+        return await self._slots.enter(spec)
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """Have `changed` called when functions were changed or deleted by another node. What this node changes itself
+        needs no watching."""
+        if self._cloud.store.shared:
+            self._deafen.append(self._cloud.store.listen(CHANGED, changed))
+
+    async def outdated(self, specs: list[FunctionSpec]) -> list[FunctionSpec]:
+        """Those of `specs` that are not what the store says of their functions any more."""
+        return await self._cloud.store.read(lambda tx: running.outdated(tx, specs))
+
+    async def fetch(self, blob: str, path: str, length: int) -> None:
+        """Write an archive to `path`, piece by piece; `KeyError` when there is no such blob."""
+        await archives.write_file(self._cloud.blobs.slice(blob, 0, length), path)
 
     async def credentials(self, spec: FunctionSpec) -> tuple[str, str, str]:
         """Fresh temporary credentials of the function's role: access key, secret, session token. `ServiceError` when
@@ -106,6 +125,13 @@ class LambdaHost:
         self._callers = {k: v for k, v in self._callers.items() if now_ns < v[0]}
         self._callers[key] = (now_ns + CALLER_LIFETIME_NS, session.caller)
         return session.caller
+
+    async def close(self) -> None:
+        """Listen no more, and give back this node's slots."""
+        for deafen in self._deafen:
+            deafen()
+        if self._slots is not None:
+            await self._slots.close()
 
 
 def function_arn(spec: FunctionSpec) -> str:

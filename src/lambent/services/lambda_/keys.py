@@ -8,6 +8,8 @@ lambda.policy          place, qualifier (empty: the function itself)
 lambda.event_config    place, qualifier ($LATEST for the function itself)
 lambda.layer           account, region, layer name
 lambda.layer_version   account, region, layer name, number
+lambda.account         account, region
+lambda.slots           place of a function with reserved concurrency; an empty name for all that have none
 lambda.secret          what for
 =====================  ================================================================
 """
@@ -24,6 +26,7 @@ from lambent.kv.table import Table
 from .errors import no_function
 from .model import (
     LATEST,
+    AccountRecord,
     AliasRecord,
     Config,
     EventConfigRecord,
@@ -32,6 +35,7 @@ from .model import (
     LayerVersionRecord,
     PolicyRecord,
     SecretRecord,
+    SlotsRecord,
 )
 from .names import Ref, is_version
 
@@ -42,6 +46,8 @@ policies = Table("lambda.policy", PolicyRecord)
 event_configs = Table("lambda.event_config", EventConfigRecord)
 layers = Table("lambda.layer", LayerRecord)
 layer_versions = Table("lambda.layer_version", LayerVersionRecord)
+slots = Table("lambda.slots", SlotsRecord)
+_accounts = Table("lambda.account", AccountRecord)
 _secrets = Table("lambda.secret", SecretRecord)
 
 
@@ -90,10 +96,28 @@ def get_version(tx: Reader, ref: Ref, version: str) -> Config:
 
 def delete_function(tx: Transaction, ref: Ref) -> None:
     """Remove a function and everything that belongs to it."""
+    function = get_function(tx, ref)
+    if function.reserved is not None:
+        note_reserved(tx, ref, function.reserved, 0)
     functions.delete(tx, *ref.place)
     for table in (versions, aliases, policies, event_configs):
         for key, _ in table.scan(tx, *ref.place):
             tx.delete(key)
+
+
+def reserved_total(tx: Reader, account: str, region: str) -> int:
+    """What the functions of an account have reserved together."""
+    record = _accounts.get(tx, account, region)
+    if record is not None:
+        return record.reserved
+    # Reservations of before this record was kept; the next change of one writes it.
+    return sum(function.reserved or 0 for _, function in functions.scan(tx, account, region))
+
+
+def note_reserved(tx: Transaction, ref: Ref, old: int, new: int) -> None:
+    """Keep the account's sum while a function's reservation is about to change from `old` to `new`."""
+    total = reserved_total(tx, ref.account, ref.region) - old + new
+    _accounts.put(tx, AccountRecord(total), ref.account, ref.region)
 
 
 def secret(tx: Reader) -> bytes:

@@ -117,6 +117,18 @@ class LayerVersionRecord(msgspec.Struct, frozen=True, kw_only=True):
     policy: PolicyRecord | None = None
 
 
+class AccountRecord(msgspec.Struct, frozen=True):
+    """An account in a region: the sum of what its functions have reserved."""
+
+    reserved: int
+
+
+class SlotsRecord(msgspec.Struct, frozen=True):
+    """How many calls may run on each node, by the node's name in the store (`Store.node`); 0 is not kept."""
+
+    holders: dict[str, int]
+
+
 class SecretRecord(msgspec.Struct, frozen=True):
     """The key that signs download addresses."""
 

@@ -11,7 +11,7 @@ from lambent.contracts.ports import Cloud, Reader
 
 from . import keys
 from .keys import Resolved
-from .model import Config, FunctionRecord
+from .model import LATEST, Config, FunctionRecord
 from .names import Ref
 
 
@@ -59,7 +59,23 @@ def spec(function: FunctionRecord, config: Config) -> FunctionSpec:
         log_group=config.log_group,
         revision=config.revision,
         reserved_concurrency=function.reserved,
+        code_bytes=config.code.size,
+        layer_bytes=tuple(layer.archive.size for layer in config.layers),
     )
+
+
+def outdated(tx: Reader, specs: list[FunctionSpec]) -> list[FunctionSpec]:
+    """Those of `specs` that are not what the store says of their versions any more."""
+    return [known for known in specs if _current(tx, known) != known]
+
+
+def _current(tx: Reader, known: FunctionSpec) -> FunctionSpec | None:
+    place = (known.account, known.region, known.name)
+    function = keys.functions.get(tx, *place)
+    if function is None or known.version == LATEST:
+        return None if function is None else spec(function, function.latest)
+    config = keys.versions.get(tx, *place, int(known.version))
+    return None if config is None else spec(function, config)
 
 
 def trace_header(cloud: Cloud, given: str = "") -> str:

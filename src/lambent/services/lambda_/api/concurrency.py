@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
 
-from .. import keys
+from .. import keys, slots
 from ..errors import InvalidParameterValueException, no_function
 from ..model import (
     CODE_TOTAL_BYTES_MAX,
@@ -22,7 +22,7 @@ from ..model import (
 )
 from ..names import Ref, ref
 from ..service import lambda_, on_function
-from .functions import retiring
+from .functions import retire
 
 
 def _function(ctx: Context, tx: Reader, req: dict[str, Any]) -> tuple[Ref, FunctionRecord]:
@@ -38,17 +38,17 @@ def _function(ctx: Context, tx: Reader, req: dict[str, Any]) -> tuple[Ref, Funct
     return target, function
 
 
-def _unreserved(ctx: Context, tx: Reader, apart_from: str = "") -> int:
+def _unreserved(tx: Reader, account: str, region: str) -> int:
     """What functions without a reservation share in this region."""
-    functions = (function for _, function in keys.functions.scan(tx, ctx.account, ctx.region))
-    return CONCURRENCY_MAX - sum(function.reserved or 0 for function in functions if function.name != apart_from)
+    return CONCURRENCY_MAX - keys.reserved_total(tx, account, region)
 
 
 @lambda_.operation(tx="write", authorize=on_function("PutFunctionConcurrency"))
 def put_function_concurrency(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     target, function = _function(ctx, tx, req)
     reserved = req["ReservedConcurrentExecutions"]
-    if _unreserved(ctx, tx, function.name) - reserved < CONCURRENCY_UNRESERVED_MIN:
+    before = function.reserved or 0
+    if _unreserved(tx, target.account, target.region) + before - reserved < CONCURRENCY_UNRESERVED_MIN:
         raise InvalidParameterValueException(
             "Specified ReservedConcurrentExecutions for function decreases account's UnreservedConcurrentExecution "
             f"below its minimum value of [{CONCURRENCY_UNRESERVED_MIN}]."
@@ -71,9 +71,11 @@ def delete_function_concurrency(ctx: Context, tx: Transaction, req: dict[str, An
 
 def _put(ctx: Context, tx: Transaction, target: Ref, function: FunctionRecord, reserved: int | None) -> None:
     if reserved != function.reserved:
+        keys.note_reserved(tx, target, function.reserved or 0, reserved or 0)
         keys.functions.put(tx, replace(function, reserved=reserved), *target.place)
         # The limit is part of what environments are pooled by: those of the old limit would never be used again.
-        tx.on_commit(retiring(ctx, f"{function.arn}:"))
+        retire(ctx, tx, f"{function.arn}:")
+        slots.recall(tx, target.account, target.region)
 
 
 @lambda_.operation(tx="read")
@@ -88,7 +90,7 @@ def get_account_settings(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[
             "CodeSizeUnzipped": CODE_UNZIPPED_BYTES_MAX,
             "CodeSizeZipped": CODE_ZIPPED_BYTES_MAX,
             "ConcurrentExecutions": CONCURRENCY_MAX,
-            "UnreservedConcurrentExecutions": _unreserved(ctx, tx),
+            "UnreservedConcurrentExecutions": _unreserved(tx, ctx.account, ctx.region),
         },
         "AccountUsage": {"TotalCodeSize": sum(sizes), "FunctionCount": len(functions)},
     }

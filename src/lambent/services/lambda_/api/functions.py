@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from msgspec.structs import replace
@@ -19,6 +18,7 @@ from ..errors import (
     ResourceConflictException,
     stale_revision,
 )
+from ..host import CHANGED
 from ..model import LATEST, TAGS_MAX, Config, FunctionRecord
 from ..names import Ref, is_version, ref
 from ..publishing import publish
@@ -59,6 +59,8 @@ async def create_function(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     await _check_role(ctx, req["Role"], target)
     _check_dead_letter(ctx, req)
     code = await archives.receive(ctx, req["Code"], "CreateFunction")
+    if req.get("Runtime"):
+        await configuring.check_runtime(ctx, req["Runtime"])
 
     def create(tx: Transaction) -> dict[str, Any]:
         if keys.functions.get(tx, *target.place) is not None:
@@ -131,10 +133,12 @@ async def update_function_code(ctx: Context, req: dict[str, Any]) -> dict[str, A
 async def update_function_configuration(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     configuring.refuse(req, "UpdateFunctionConfiguration")
     target = ref(ctx, req)
-    await ctx.cloud.store.read(lambda tx: _current(tx, target, req))
+    before = await ctx.cloud.store.read(lambda tx: _current(tx, target, req))
     if "Role" in req:
         await _check_role(ctx, req["Role"], target)
     _check_dead_letter(ctx, req)
+    if req.get("Runtime", before.latest.runtime) != before.latest.runtime:
+        await configuring.check_runtime(ctx, req["Runtime"])
 
     def update(tx: Transaction) -> dict[str, Any]:
         function = _current(tx, target, req)
@@ -159,20 +163,21 @@ def _replace(
     keys.functions.put(tx, function, *target.place)
     if publishing:
         function, config = publish(ctx, tx, target, function)
-    tx.on_commit(retiring(ctx, f"{function.arn}:{LATEST}"))
+    retire(ctx, tx, f"{function.arn}:{LATEST}")
     return config_view(function, config) | UPDATING
 
 
-def retiring(ctx: Context, arn_prefix: str) -> Callable[[], None]:
-    """What to do after the commit of a change: shut down the environments of what is no more."""
+def retire(ctx: Context, tx: Transaction, arn_prefix: str) -> None:
+    """After the commit of a change, shut down the environments of what is no more, here and on every node."""
 
-    def retire() -> None:
+    def here() -> None:
         # A cloud without compute (of a test) has no environments.
         compute = getattr(ctx.cloud, "compute", None)
         if compute is not None:
             ctx.cloud.spawn(compute.retire(arn_prefix))
 
-    return retire
+    tx.on_commit(here)
+    tx.wake(CHANGED)
 
 
 @lambda_.operation(tx="read", authorize=on_function("GetFunction"))
@@ -204,7 +209,7 @@ def delete_function(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[
     function = keys.get_function(tx, target._replace(qualifier=""))
     if not target.qualifier:
         keys.delete_function(tx, target)
-        tx.on_commit(retiring(ctx, f"{function.arn}:"))
+        retire(ctx, tx, f"{function.arn}:")
         return {"StatusCode": 204}
     if target.qualifier == LATEST:
         raise InvalidParameterValueException("$LATEST version cannot be deleted without deleting the function.")
@@ -220,7 +225,7 @@ def delete_function(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[
     keys.versions.delete(tx, *target.place, int(target.qualifier))
     keys.policies.delete(tx, *target.place, target.qualifier)
     keys.event_configs.delete(tx, *target.place, target.qualifier)
-    tx.on_commit(retiring(ctx, target.qualified))
+    retire(ctx, tx, target.qualified)
     return {"StatusCode": 204}
 
 

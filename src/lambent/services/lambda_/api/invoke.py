@@ -25,6 +25,7 @@ from ..model import EVENT_BYTES_MAX, PAYLOAD_BYTES_MAX
 from ..names import Ref, ref
 from ..running import choose, spec, trace_header
 from ..service import lambda_, on_function
+from ..slots import RESERVED_REASON
 
 _UNBUILT = ("TenantId", "DurableExecutionName")
 _JSON = {"HTTPHeaders": {"content-type": "application/json"}}
@@ -65,14 +66,10 @@ async def _now(ctx: Context, target: Ref, payload: bytes, client_context: str, t
     )
     try:
         if found.function.reserved == 0:
-            raise TooManyRequests
+            raise TooManyRequests(RESERVED_REASON)
         outcome = await cloud.compute.invoke(spec(found.function, found.config), invocation)
-    except TooManyRequests:
-        reserved = found.function.reserved is not None
-        raise TooManyRequestsException(
-            "Rate Exceeded.",
-            Reason=f"{'ReservedFunction' if reserved else ''}ConcurrentInvocationLimitExceeded",
-        ) from None
+    except TooManyRequests as refused:
+        raise TooManyRequestsException("Rate Exceeded.", Reason=refused.reason) from None
     result: dict[str, Any] = {
         "StatusCode": 200,
         "Payload": outcome.payload,
