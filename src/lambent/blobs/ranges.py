@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 
 from . import names
@@ -31,8 +31,12 @@ def check_bytes(offset: int, length: int, size: int) -> None:
 async def joined(streams: list[AsyncIterator[bytes]]) -> AsyncIterator[bytes]:
     """The pieces of several streams, one stream after another."""
     for stream in streams:
-        async for piece in stream:
-            yield piece
+        try:
+            async for piece in stream:
+                yield piece
+        finally:
+            if isinstance(stream, AsyncGenerator):
+                await stream.aclose()
 
 
 class Readers:
