@@ -110,7 +110,7 @@ async def _serve(options: NodeOptions) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     if options.worker:
-        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)  # the end of the process that started this
+        _watch_stdin(stop)
     await cloud.start()
     await _show_root_key(cloud, options)
     gate.open(cloud.door)
@@ -135,6 +135,17 @@ async def _serve(options: NodeOptions) -> None:
         await _finish(server, cloud, stop)
         await cloud.stop()
         notes.unlink(missing_ok=True)
+
+
+def _watch_stdin(stop: asyncio.Event) -> None:
+    """A worker's standard input ends when the process that started it does, however that ends."""
+    loop, fd = asyncio.get_running_loop(), sys.stdin.fileno()
+
+    def ended() -> None:
+        loop.remove_reader(fd)
+        stop.set()
+
+    loop.add_reader(fd, ended)
 
 
 async def _finish(server: edge.Server, cloud: app.Node, hurry: asyncio.Event) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -82,6 +84,18 @@ class Node:
         self._process.stdout.close()
         self._process = None
         return code
+
+    @property
+    def pid(self) -> int:
+        """The process that was started."""
+        assert self._process is not None
+        return self._process.pid
+
+    def health(self) -> dict[str, Any]:
+        """What the node says of itself and the others."""
+        with urllib.request.urlopen(f"{self.url}/_lambent/health", timeout=10) as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
 
     def log(self) -> str:
         """What the node wrote to standard error."""
