@@ -12,7 +12,12 @@ from lambent.bus.relay import Relay
 from lambent.contracts.caller import Caller, Principal
 from lambent.contracts.events import Delivery
 from lambent.contracts.functions import FunctionSpec, Invocation, Outcome
-from tests.support import ACCOUNT, TestCloud
+from lambent.contracts.ids import Ids
+from lambent.contracts.ports import Reader
+from lambent.kv.engines.memory import MemoryStore
+from lambent.services.lambda_ import keys
+from lambent.services.lambda_.running import spec
+from tests.support import ACCOUNT, REGION, TestCloud
 
 SECOND_NS = 1_000_000_000
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/runner"
@@ -80,9 +85,14 @@ class LambdaCloud(TestCloud):
     """A cloud with the role `runner` and the function `hello` in it once `begin` was awaited."""
 
     compute: FakeCompute
+    store: MemoryStore
 
-    def __init__(self) -> None:
+    def __init__(self, beside: LambdaCloud | None = None) -> None:
         super().__init__()
+        if beside is not None:
+            # Another node of the same cloud: one store, the same bodies, one time.
+            self.clock, self.ids, self.blobs = beside.clock, Ids(beside.ids.random.getrandbits(32)), beside.blobs
+            self.store = beside.store.handle(self.clock, self.ids)
         self.compute = FakeCompute()
         self.queue = self.targets["sqs"] = Mailbox()
         self.relay = Relay(self, self.store.node)
@@ -109,6 +119,16 @@ class LambdaCloud(TestCloud):
     async def invoke(self, payload: Any = None, **params: Any) -> dict[str, Any]:
         body = b"" if payload is None else json.dumps(payload).encode()
         return await self.lambda_("Invoke", **{"FunctionName": NAME, "Payload": body, **params})
+
+    async def spec(self, name: str = NAME) -> FunctionSpec:
+        """What compute would be told of a function now."""
+
+        def find(tx: Reader) -> FunctionSpec:
+            function = keys.functions.get(tx, ACCOUNT, REGION, name)
+            assert function is not None
+            return spec(function, function.latest)
+
+        return await self.store.read(find)
 
     async def advance(self, seconds: float) -> None:
         """Move the clock and let the relay do what is due."""
