@@ -6,11 +6,12 @@ import importlib
 from collections.abc import Iterator, Mapping
 
 from lambent.contracts.events import Target
-from lambent.contracts.ports import Cloud
+from lambent.contracts.ports import Cloud, Reader
 from lambent.kit import Service
 
 SERVICES: dict[str, str] = {
     "cloudformation": "lambent.services.cloudformation",
+    "dynamodb": "lambent.services.dynamodb",
     "iam": "lambent.services.iam",
     "lambda": "lambent.services.lambda_",
     "logs": "lambent.services.logs",
@@ -34,6 +35,15 @@ def load_target(cloud: Cloud, service: str) -> Target:
     """The target that `service` offers to the bus; `KeyError` when it offers none."""
     room = importlib.import_module(_TARGET_ROOMS.get(service) or SERVICES[service])
     return room.targets[service](cloud)  # type: ignore[no-any-return]
+
+
+def blobs_in_use(tx: Reader) -> Iterator[str]:
+    """The names of all blobs that any service's records name. A service that keeps bodies exports a function of this
+    name and shape."""
+    for package in SERVICES.values():
+        of_service = getattr(importlib.import_module(package), "blobs_in_use", None)
+        if of_service is not None:
+            yield from of_service(tx)
 
 
 class Targets(Mapping[str, Target]):

@@ -1,0 +1,79 @@
+"""Consumed capacity: what a request is charged, how it is shown, and whether there is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lambent.kit import Context
+
+from .model import TableRecord
+from .writes import Written, write_units
+
+
+class Consumed:
+    """Capacity units of one table in one request: its own and by index name. `kind` is read or write."""
+
+    __slots__ = ("_kind", "_table", "indexes", "own")
+
+    def __init__(self, table: TableRecord, kind: str) -> None:
+        self._table = table
+        self._kind = kind
+        self.own = 0.0
+        self.indexes: dict[str, float] = {}
+
+    def add(self, own: float, indexes: Mapping[str, float]) -> None:
+        """Charge more."""
+        self.own += own
+        for name, units in indexes.items():
+            self.indexes[name] = self.indexes.get(name, 0.0) + units
+
+    def add_write(self, written: Written, *, transactional: bool = False) -> None:
+        """Charge a write."""
+        factor = 2 if transactional else 1
+        self.own += write_units(written.size, transactional)
+        for name, units in written.indexes.items():
+            self.indexes[name] = self.indexes.get(name, 0.0) + units * factor
+
+    def view(self, wanted: str, *, split: bool = False) -> dict[str, Any]:
+        """ConsumedCapacity as ReturnConsumedCapacity asks for it (TOTAL or INDEXES); `split` also tells reads from
+        writes, as transactions do."""
+        total = self.own + sum(self.indexes.values())
+        shown: dict[str, Any] = {"TableName": self._table.name, "CapacityUnits": total}
+        unit = f"{self._kind}CapacityUnits"
+        if split:
+            shown[unit] = total
+        if wanted == "INDEXES":
+            shown["Table"] = _units(self.own, unit, split)
+            for name, units in self.indexes.items():
+                local = self._table.by_name[name].local
+                group = shown.setdefault("LocalSecondaryIndexes" if local else "GlobalSecondaryIndexes", {})
+                group[name] = _units(units, unit, split)
+        return shown
+
+    def charge(self, ctx: Context) -> None:
+        """Take the units off the provisioned ones of a table that asks for that; see throttle.py."""
+        table = self._table
+        if not table.throttled:
+            return
+        kind = self._kind.lower()
+        throttle = ctx.cloud.targets["dynamodb"].throttle  # type: ignore[attr-defined]  # events.DynamoTarget
+        throttle.take(table.prefix, 0, kind, _rate(table.throughput, kind), self.own)
+        for name, units in self.indexes.items():
+            index = table.by_name[name]
+            provisioned = table.throughput if index.local else index.throughput
+            throttle.take(table.prefix, 0 if index.local else index.number, kind, _rate(provisioned, kind), units)
+
+
+def _rate(provisioned: Any, kind: str) -> int:
+    return int(provisioned.read_units if kind == "read" else provisioned.write_units)
+
+
+def _units(units: float, unit: str, split: bool) -> dict[str, float]:
+    return {"CapacityUnits": units, unit: units} if split else {"CapacityUnits": units}
+
+
+def wanted(req: Mapping[str, Any]) -> str:
+    """ReturnConsumedCapacity where it asks for something; else empty."""
+    asked: str = req.get("ReturnConsumedCapacity", "NONE")
+    return "" if asked == "NONE" else asked

@@ -1,0 +1,171 @@
+"""Every key of DynamoDB.
+
+====================  ================================================================================================
+dynamodb.table        account, region, name
+dynamodb.item         table's prefix, slot, hash key, range key: JSON behind a head (see `Stored`)
+dynamodb.entry        table's prefix, index number, slot, index hash key, index range key, the item's key: as an item
+dynamodb.count        table's prefix, counter number
+dynamodb.collection   table's prefix, hash key: bytes of an item collection (tables with local indexes)
+dynamodb.ttl          table's prefix, expiry (s), the item's key
+dynamodb.stream       account, region, table name, label
+dynamodb.tail         stream's prefix
+dynamodb.change       stream's prefix, sequence number
+dynamodb.token        account, region, client token
+====================  ================================================================================================
+
+A slot is 2 bytes of a hash of the hash key: a scan goes in its order, and a segment of a parallel scan is a range of
+slots. Items and index entries are written on every request, so their keys are joined here by hand: table's prefix and
+slot are of fixed length, the rest is `lambent.kv.keys`' order-preserving form.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from collections.abc import Mapping
+from typing import Any, Final
+from zlib import crc32
+
+from lambent.contracts.ports import Reader, Transaction
+from lambent.kit import Context
+from lambent.kv.keys import pack
+from lambent.kv.table import Table
+
+from .errors import no_table
+from .model import Change, Counter, Index, Mark, Size, StreamRecord, TableRecord, Tail, Token
+from .numbers import sort_bytes
+
+tables = Table("dynamodb.table", TableRecord)
+counters = Table("dynamodb.count", Counter)
+collections = Table("dynamodb.collection", Size)
+expiries = Table("dynamodb.ttl", Mark)
+streams = Table("dynamodb.stream", StreamRecord)
+tails = Table("dynamodb.tail", Tail)
+changes = Table("dynamodb.change", Change)
+tokens = Table("dynamodb.token", Token)
+
+SLOTS: Final = 1 << 16
+PREFIX_BYTES: Final = 8
+_ITEMS: Final = pack(("dynamodb.item",))
+_ENTRIES: Final = pack(("dynamodb.entry",))
+_HEAD_BYTES: Final = 4
+_FORMAT: Final = b"\x01"
+_BEYOND: Final = b"\xff"
+
+
+class Stored:
+    """The stored form of an item: a format byte, its size by DynamoDB's rules (3 bytes), its JSON."""
+
+    @staticmethod
+    def write(json: bytes, size: int) -> bytes:
+        """The stored form."""
+        return _FORMAT + size.to_bytes(3, "big") + json
+
+    @staticmethod
+    def size(stored: bytes) -> int:
+        """The size by DynamoDB's rules, in bytes."""
+        return int.from_bytes(stored[1:_HEAD_BYTES], "big")
+
+    @staticmethod
+    def json(stored: bytes) -> bytes:
+        """The item's JSON."""
+        return stored[_HEAD_BYTES:]
+
+
+def get_table(tx: Reader, account: str, region: str, name: str) -> TableRecord:
+    """The table `name`; the data plane's error where there is none."""
+    record = tables.get(tx, account, region, name)
+    if record is None:
+        raise no_table()
+    return record
+
+
+def named_table(tx: Reader, ctx: Context, name: str) -> TableRecord:
+    """The caller's table `name`; the control plane's error where there is none."""
+    record = tables.get(tx, ctx.account, ctx.region, name)
+    if record is None:
+        raise no_table(name)
+    return record
+
+
+def put_table(tx: Transaction, record: TableRecord) -> None:
+    """Store a table."""
+    tables.put(tx, record, record.account, record.region, record.name)
+
+
+def key_bytes(value: Mapping[str, Any]) -> bytes:
+    """A key attribute's value, in the order of its type: what `kv.keys.pack` makes of it."""
+    ((kind, content),) = value.items()
+    if kind == "S":
+        return pack((content,))
+    return sort_bytes(content) if kind == "N" else pack((b64decode(content),))
+
+
+def slot_bytes(hash_key: bytes) -> bytes:
+    """The slot of a hash key's bytes."""
+    return crc32(hash_key).to_bytes(4, "big")[2:]
+
+
+def item_key(table: TableRecord, key: Mapping[str, Any]) -> bytes:
+    """The part of an item's key behind its table: slot, hash key, range key. `key` has the key attributes."""
+    hash_key = key_bytes(key[table.hash])
+    slot = crc32(hash_key).to_bytes(4, "big")[2:]
+    return slot + hash_key + key_bytes(key[table.range]) if table.range else slot + hash_key
+
+
+def items_prefix(table: TableRecord) -> bytes:
+    """What the keys of a table's items begin with."""
+    return _ITEMS + table.prefix
+
+
+def entries_prefix(table: TableRecord, index: Index) -> bytes:
+    """What the keys of an index's entries begin with."""
+    return _ENTRIES + table.prefix + index.number.to_bytes(2, "big")
+
+
+def all_entries_prefix(table: TableRecord) -> bytes:
+    """What the keys of the entries of all indexes of a table begin with."""
+    return _ENTRIES + table.prefix
+
+
+def entry_key(table: TableRecord, index: Index, item: Mapping[str, Any], own_key: bytes) -> bytes | None:
+    """The whole key of an item's entry in an index; None where the item has not all of the index's keys. `own_key` is
+    the item's `item_key`."""
+    if index.hash not in item or (index.range and index.range not in item):
+        return None
+    hash_key = key_bytes(item[index.hash])
+    middle = hash_key + key_bytes(item[index.range]) if index.range else hash_key
+    return entries_prefix(table, index) + slot_bytes(hash_key) + middle + own_key
+
+
+def after(prefix: bytes) -> bytes:
+    """The first key behind all that begin with `prefix`."""
+    trimmed = prefix.rstrip(_BEYOND)
+    return trimmed[:-1] + bytes((trimmed[-1] + 1,))
+
+
+def begins(value: Mapping[str, Any]) -> bytes:
+    """What the bytes of all key values begin with that begin with a string or a binary."""
+    return key_bytes(value)[:-1]
+
+
+def slot_range(prefix: bytes, segment: int = 0, total: int = 1) -> tuple[bytes, bytes]:
+    """The keys behind `prefix` (of items or entries) in a segment of a parallel scan: from, and up to."""
+    first, behind = -(-SLOTS * segment // total), -(-SLOTS * (segment + 1) // total)
+    ends = [prefix + slot.to_bytes(2, "big") if slot < SLOTS else after(prefix) for slot in (first, behind)]
+    return ends[0], ends[1]
+
+
+def put_stream(tx: Transaction, record: StreamRecord) -> None:
+    """Store a stream."""
+    streams.put(tx, record, record.account, record.region, record.table, record.label)
+
+
+def stream_topic(prefix: bytes) -> bytes:
+    """What whoever polls a stream listens to."""
+    return b"dynamodb.stream:" + prefix
+
+
+def purged_prefixes(prefix: bytes) -> tuple[bytes, ...]:
+    """What the keys of everything begin with that a table holds (`prefix` is the table's)."""
+    tables = (table.key(prefix) for table in (expiries, collections, counters))
+    return (_ITEMS + prefix, _ENTRIES + prefix, *tables)
