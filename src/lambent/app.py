@@ -10,7 +10,6 @@ import socket
 from collections.abc import Awaitable
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 
 import msgspec
 
@@ -29,7 +28,7 @@ from lambent.kit import Context
 from lambent.kv import nodes
 from lambent.kv.errors import StoreError
 from lambent.kv.nodes import NodeRecord
-from lambent.registry import SERVICES, Targets, load_service
+from lambent.registry import SERVICES, Targets, blobs_in_use, load_service
 from lambent.services.iam.directory import IamDirectory
 from lambent.wire import Route
 
@@ -42,8 +41,8 @@ _COLLECTION_NS = 3600 * 1_000_000_000
 _log = logging.getLogger("lambent.app")
 
 
-def _named(rooms: list[ModuleType], tx: Reader) -> set[str]:
-    return {name for room in rooms for name in room.blobs_in_use(tx)}
+def _named(tx: Reader) -> set[str]:
+    return set(blobs_in_use(tx))
 
 
 def _forget_slots(tx: Transaction, node: str) -> None:
@@ -238,9 +237,7 @@ class Node(Cloud):
     async def _collect_once(self) -> None:
         if self.store.shared and not await self.store.write(lambda tx: nodes.play(tx, "collector", self.store.node)):
             return
-        # Loaded only now: a node starts without its services.
-        rooms = [importlib.import_module(SERVICES[name]) for name in ("s3", "lambda")]
-        removed = await self.blobs.collect(partial(self.store.survey, partial(_named, rooms)))
+        removed = await self.blobs.collect(partial(self.store.survey, _named))
         if removed:
             _log.info("removed %d bodies that nothing names", removed)
 

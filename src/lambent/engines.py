@@ -98,11 +98,14 @@ async def open_blobs(url: str, store: Store, clock: Clock, ids: Ids) -> Blobs:
     if not url:
         chunks: Blobs = _module("lambent.blobs.chunks").StoreBlobs(store, clock, ids)
         return chunks
+    blobs = _module("lambent.blobs.s3").S3Blobs(url, clock, ids)
     try:
-        blobs = _module("lambent.blobs.s3").S3Blobs(url, clock, ids)
         await blobs.open(await cloud_id(store))
-    except BlobsError as error:
-        raise StoreError(str(error)) from error
+    except BaseException as error:
+        await blobs.close()
+        if isinstance(error, BlobsError):
+            raise StoreError(str(error)) from error
+        raise
     found: Blobs = blobs
     return found
 

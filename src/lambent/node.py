@@ -17,6 +17,7 @@ from typing import Any
 import uvloop
 
 from lambent import app, engines
+from lambent.archive.control import SOCKET, serve_control
 from lambent.contracts.clock import SystemClock
 from lambent.contracts.http import Request, Response
 from lambent.contracts.ids import Ids
@@ -24,6 +25,7 @@ from lambent.contracts.ports import Settings
 from lambent.gateway import edge
 from lambent.gateway.rooms import FrontDoor
 from lambent.kv.errors import StoreError
+from lambent.registry import blobs_in_use
 
 GRACE_S = 5.0
 """What is under way when the node is told to stop has so long to finish."""
@@ -116,12 +118,13 @@ async def _serve(options: NodeOptions) -> None:
     gate.open(cloud.door)
     notes = options.own / "node.json"
     try:
+        control = await serve_control(cloud, blobs_in_use, options.own / SOCKET)
         notes.write_text(json.dumps({"pid": os.getpid(), "endpoint": settings.endpoint}))
     except OSError as error:
         stop.set()  # no grace: nobody has been told of this node
         await _finish(server, cloud, stop)
         await cloud.stop()
-        raise StartFailure(f"cannot write {notes}: {error.strerror}") from None
+        raise StartFailure(f"cannot write to {options.own}: {error.strerror}") from None
     # What is alive now stays alive: the collector need not look at it again.
     gc.collect()
     gc.freeze()
@@ -132,6 +135,7 @@ async def _serve(options: NodeOptions) -> None:
         await stop.wait()
     finally:
         stop.clear()
+        await control.close()
         await _finish(server, cloud, stop)
         await cloud.stop()
         notes.unlink(missing_ok=True)

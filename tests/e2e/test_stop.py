@@ -61,7 +61,7 @@ def test_an_upload_under_way_is_finished_and_kept(own: Node) -> None:
 def test_a_node_that_cannot_leave_its_note_does_not_run(tmp_path: Path) -> None:
     (tmp_path / "node.json").mkdir()
     node = Node(tmp_path)
-    with pytest.raises(AssertionError, match=r"did not start: lambent: cannot write \S+/node.json: Is a directory\n$"):
+    with pytest.raises(AssertionError, match=r"did not start: lambent: cannot write to \S+: Is a directory\n$"):
         node.start()
     assert node.wait(4) == 1
     node.kill()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import typer
 
+from . import backup, deploy, doctor, functions, lifecycle, up
 from . import demo as demo_command
-from . import deploy, doctor, functions, lifecycle, up
 from .common import Failure, complain
 
 app = typer.Typer(
@@ -25,6 +25,9 @@ app.command("destroy")(deploy.destroy)
 app.command("invoke")(functions.invoke)
 app.command("logs")(functions.logs)
 app.command("demo")(demo_command.demo)
+app.command("backup")(backup.backup)
+app.command("restore")(backup.restore)
+app.command("copy")(backup.copy)
 app.command("doctor")(doctor.doctor)
 
 

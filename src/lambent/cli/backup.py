@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Annotated, NamedTuple
 
@@ -27,9 +26,9 @@ from lambent.archive.target import Target, refuse_occupied
 from lambent.blobs.errors import BlobsError
 from lambent.contracts.clock import SystemClock
 from lambent.contracts.ids import Ids
-from lambent.contracts.ports import Reader, Settings
+from lambent.contracts.ports import Settings
 from lambent.kv.errors import StoreError
-from lambent.registry import SERVICES
+from lambent.registry import blobs_in_use
 
 from .common import BlobsOption, DataOption, Failure, StoreOption, complain, data_folder
 
@@ -197,14 +196,6 @@ async def _open(place: Place, ids: Ids) -> engines.Engines:
         await store.close()
         raise
     return engines.Engines(store, blobs, "", lambda: None)
-
-
-def blobs_in_use(tx: Reader) -> Iterator[str]:
-    """The names of all blobs that any service's records name."""
-    for package in SERVICES.values():
-        of_service = getattr(import_module(package), "blobs_in_use", None)
-        if of_service is not None:
-            yield from of_service(tx)
 
 
 def _required(items: Items | None) -> Items:
