@@ -41,23 +41,25 @@ def named(tx: Reader) -> Iterator[str]:
 
 
 class Cloud:
-    """A store and a blob store of one of the `KINDS`. `url` is an empty schema, for postgres."""
+    """A store and a blob store of one of the `KINDS`, which removes what is released at once. `url` is the address of a
+    store, for postgres."""
 
     def __init__(self, kind: str, folder: Path, url: str = "", *, arriving: bool = False) -> None:
+        self.url = url
         self.clock = ManualClock()
         self.ids: Ids = GivenNames() if arriving else Ids(7)
         self.store: Store
         self.blobs: Blobs
         if kind == "memory":
-            self.store, self.blobs = MemoryStore(self.clock, self.ids), MemoryBlobs(self.ids)
+            self.store, self.blobs = MemoryStore(self.clock, self.ids), MemoryBlobs(self.ids, clock=self.clock)
         elif kind == "rocks":
             self.store = RocksStore(str(folder / "store"), self.clock, self.ids)
-            self.blobs = FileBlobs(str(folder / "blobs"), self.ids, clock=self.clock)
+            self.blobs = FileBlobs(str(folder / "blobs"), self.ids, clock=self.clock, release_delay_s=0.0)
         else:
             from lambent.kv.engines.postgres import PostgresStore  # deferred: an optional dependency
 
             self.store = PostgresStore(url, self.clock, self.ids)
-            self.blobs = StoreBlobs(self.store, self.clock, self.ids)
+            self.blobs = StoreBlobs(self.store, self.clock, self.ids, release_delay_s=0.0)
 
     async def close(self) -> None:
         """Close both."""

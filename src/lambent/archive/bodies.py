@@ -8,10 +8,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator
 from contextlib import aclosing
 from typing import Final
 
-from lambent.blobs.chunks import WHOLE, StoreBlobs, heads
 from lambent.blobs.files import FileBlobs
 from lambent.contracts.http import FileSlice
-from lambent.contracts.ports import Blobs, Store
+from lambent.contracts.ports import Blobs
 
 from .errors import BackupFailed
 from .items import PIECE_BYTES, Piece
@@ -27,9 +26,8 @@ Part = tuple[bytes, bool]
 class Bodies:
     """Reads the blobs of one place. `missing` counts those that were not there, if that is allowed."""
 
-    def __init__(self, store: Store, blobs: Blobs, *, skip_missing: bool) -> None:
+    def __init__(self, blobs: Blobs, *, skip_missing: bool) -> None:
         self.missing = 0
-        self._store = store
         self._blobs = blobs
         self._skip_missing = skip_missing
 
@@ -100,15 +98,14 @@ class Bodies:
 
     async def _stream(self, name: str) -> AsyncIterator[bytes]:
         """A whole body; `KeyError` when there is none."""
-        if isinstance(self._blobs, StoreBlobs):
-            head = await self._store.read(lambda tx: heads.get(tx, name))
-            if head is None or head.state != WHOLE:
-                raise KeyError(name)
-            pieces = self._blobs.slice(name, 0, head.length)
-            async for piece in pieces:
-                yield piece
-        else:
+        # Nothing here knows how long a blob is. Blob stores that have long ones can give all of one in pieces.
+        pieces = getattr(self._blobs, "_pieces", None)
+        if pieces is None:
             yield await self._blobs.read(name)
+            return
+        async with aclosing(pieces(name, 0, None)) as found:
+            async for piece in found:
+                yield piece
 
 
 def _batch(pieces: Iterator[Piece]) -> list[Piece]:

@@ -40,7 +40,7 @@ class NobodyThere(ArchiveError):
 
 
 class ControlServer:
-    """The node's side, as `serve_control` starts it."""
+    """The node's side, as `serve_control` starts it. `talks` are under way."""
 
     def __init__(self, cloud: Cloud, named: Named, path: Path) -> None:
         self._cloud = cloud
@@ -48,7 +48,7 @@ class ControlServer:
         self._path = path
         self._inode = 0
         self._server: asyncio.AbstractServer | None = None
-        self._talks: set[asyncio.Task[None]] = set()
+        self.talks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
         """Listen. What lies at the path is a dead node's, for this one holds the folder's lock."""
@@ -69,10 +69,10 @@ class ControlServer:
         """End the talks that are under way, and the socket. To be called before the store is closed."""
         if self._server is not None:
             self._server.close()
-        for talk in self._talks:
+        for talk in self.talks:
             talk.cancel()
-        if self._talks:
-            await asyncio.wait(self._talks)
+        if self.talks:
+            await asyncio.wait(self.talks)
         with contextlib.suppress(FileNotFoundError):
             if self._path.stat().st_ino == self._inode:
                 self._path.unlink()
@@ -80,13 +80,13 @@ class ControlServer:
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         talk = asyncio.current_task()
         assert talk is not None
-        self._talks.add(talk)
+        self.talks.add(talk)
         try:
             await self._answer(reader, writer)
         except (ConnectionError, ValueError, asyncio.LimitOverrunError) as error:
             _log.info("a client of the control socket is gone: %s", error)
         finally:
-            self._talks.discard(talk)
+            self.talks.discard(talk)
             writer.close()
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -55,7 +55,7 @@ class Source:
                 async for page in pages:
                     count.add(page)
                     yield [page]
-            bodies = Bodies(self._store, self._blobs, skip_missing=self._skip_missing)
+            bodies = Bodies(self._blobs, skip_missing=self._skip_missing)
             async with aclosing(bodies.read(snapshot.names)) as batches:
                 async for batch in batches:
                     for piece in batch:
