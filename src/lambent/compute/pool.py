@@ -97,6 +97,7 @@ class Environments:
         self._seats: dict[Environment, _Seat] = {}
         self._starting = 0
         self._queue: deque[asyncio.Future[None]] = deque()
+        self._waiting = 0
         self._disposals: dict[asyncio.Task[None], str] = {}
         self._alarm: Alarm | None = None
         self._starts_max = max(1, int((os.cpu_count() or 1) * _STARTS_PER_CORE * share))
@@ -142,7 +143,7 @@ class Environments:
             "warm": warm,
             "running": len(self._seats) - warm,
             "starting": self._starting,
-            "waiting": sum(not waiter.done() for waiter in self._queue),
+            "waiting": self._waiting,
         }
 
     async def prepare(self, runtime: str) -> None:
@@ -360,7 +361,11 @@ class Environments:
         """Wait until an environment has become free or has ended, or a start is over."""
         waiter = asyncio.get_running_loop().create_future()
         self._queue.append(waiter)
-        await waiter
+        self._waiting += 1
+        try:
+            await waiter
+        finally:
+            self._waiting -= 1
 
     def _wake(self) -> None:
         # All of them look again: which of them the change serves depends on their functions.
