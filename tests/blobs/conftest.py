@@ -6,7 +6,7 @@ import asyncio
 import inspect
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
 
@@ -17,7 +17,12 @@ from lambent.contracts.clock import ManualClock
 from lambent.contracts.ids import Ids
 from lambent.contracts.ports import Blobs, Store
 from lambent.kv.engines.memory import MemoryStore
+from tests.blobs.seaweed import Seaweed, find_binary
+from tests.blobs.seaweed import started as started_seaweed
 from tests.kv.postgres_cluster import Cluster, find_binaries, postgres_engine, started
+
+if TYPE_CHECKING:
+    from lambent.blobs.s3 import S3Blobs
 
 
 class Closable(Protocol):
@@ -55,6 +60,19 @@ def _chunks_conflicting(folder: Path, clock: ManualClock, opened: list[Closable]
 def _in_store(store: Store, clock: ManualClock, opened: list[Closable]) -> Blobs:
     opened.append(store)
     return StoreBlobs(store, clock, Ids(1), release_delay_s=0)
+
+
+def in_bucket(url: str, clock: ManualClock, **options: Any) -> S3Blobs:
+    """Blobs behind `url`, whose bucket is there and is theirs; what is released goes at once."""
+    from lambent.blobs.s3 import S3Blobs  # deferred: an optional dependency
+
+    async def prepare() -> None:
+        first = S3Blobs(url, clock, Ids(1))
+        await first.open("a-cloud")
+        await first.close()
+
+    asyncio.run(prepare())
+    return S3Blobs(url, clock, Ids(), release_delay_s=0, **options)
 
 
 KINDS: dict[str, Kind] = {
@@ -108,13 +126,35 @@ def cluster() -> Iterator[Cluster]:
         yield running
 
 
-@pytest.fixture(params=[*KINDS, pytest.param("chunks-postgres", marks=pytest.mark.slow)])
+@pytest.fixture(scope="session")
+def seaweed() -> Iterator[Seaweed]:
+    """A SeaweedFS of the tests' own; tests that need it are skipped where it is not installed."""
+    pytest.importorskip("aiohttp", reason="aiohttp is not installed")
+    binary = find_binary()
+    if binary is None:
+        pytest.skip("SeaweedFS (weed) is not installed")
+    with started_seaweed(binary) as running:
+        yield running
+
+
+@pytest.fixture
+def s3_url(seaweed: Seaweed, tmp_path: Path) -> str:
+    """The URL of an empty prefix."""
+    return seaweed.url.replace("?", f"/{tmp_path.parent.name}/{tmp_path.name}?", 1)
+
+
+SERVED = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("chunks-postgres", "s3")]
+
+
+@pytest.fixture(params=[*KINDS, *SERVED])
 def blobs(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock, opened: list[Closable]) -> Blobs:
     """Each kind of blobs in turn, empty; what is released goes at once."""
     found: Blobs
     if request.param == "chunks-postgres":
         running: Cluster = request.getfixturevalue("cluster")
         found = _in_store(postgres_engine(running).open(), clock, opened)
+    elif request.param == "s3":
+        found = in_bucket(request.getfixturevalue("s3_url"), clock)
     else:
         found = KINDS[request.param](tmp_path, clock, opened)
     opened.append(found)

@@ -23,7 +23,7 @@ from lambent.contracts.ports import BlobInfo
 
 from . import answers, bucket, plans, streams, uploads
 from .answers import Answer, Listed, Page
-from .client import Client, Limits
+from .client import LIMITS, Client, Limits
 from .uploads import PART_BYTES_MIN, Upload
 
 FOLDER: Final = "blobs/"
@@ -53,7 +53,7 @@ class S3Blobs:
         ids: Ids,
         *,
         release_delay_s: float = RELEASE_DELAY_S,
-        limits: Limits = Limits(),
+        limits: Limits = LIMITS,
     ) -> None:
         self.location = parse(url) if isinstance(url, str) else url
         self._ids = ids

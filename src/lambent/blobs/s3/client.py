@@ -45,6 +45,8 @@ class Limits(NamedTuple):
     connect_s: float = 3.0
 
 
+LIMITS: Final = Limits()
+
 class _Pool:
     """Connections, and how many requests use them. One that went silent is given up with all it holds: where packets
     were dropped, others hang too, and each would cost a request its time."""
