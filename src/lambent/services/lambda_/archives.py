@@ -6,10 +6,11 @@ import asyncio
 import base64
 import io
 import stat
+import tempfile
 import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, BinaryIO
 
 from lambent.contracts.errors import NotBuilt, ServiceError
 from lambent.contracts.http import FileSlice
@@ -33,29 +34,29 @@ async def receive(ctx: Context, source: dict[str, Any], operation: str, *, store
     inline, bucket = source.get("ZipFile"), source.get("S3Bucket")
     if (inline is None) == (bucket is None):
         raise InvalidParameterValueException("Please provide either a zip file or an S3 bucket and key.")
-    if inline is not None:
-        if len(inline) > CODE_ZIPPED_BYTES_MAX:
-            raise RequestEntityTooLargeException(
-                f"Request must be smaller than {_REQUEST_BYTES_MAX} bytes for the {operation} operation"
-            )
-        data = bytes(inline)
-    else:
-        data = await _from_s3(ctx, source)
-    # Reading the directory of a large archive takes a while, and must not hold up the loop.
-    unzipped = await asyncio.to_thread(_unzipped_bytes, data)
-    info = await ctx.cloud.blobs.write(_pieces(data), ("sha256",)) if store else None
-    if info is None:
-        return Archive("", len(data), unzipped, "")
+    if inline is not None and len(inline) > CODE_ZIPPED_BYTES_MAX:
+        raise RequestEntityTooLargeException(
+            f"Request must be smaller than {_REQUEST_BYTES_MAX} bytes for the {operation} operation"
+        )
+    file: BinaryIO = io.BytesIO(inline) if inline is not None else await _from_s3(ctx, source)
+    with file:
+        # Reading the directory of a large archive takes a while, and must not hold up the loop.
+        unzipped = await asyncio.to_thread(_unzipped_bytes, file)
+        length = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        if not store:
+            return Archive("", length, unzipped, "")
+        info = await ctx.cloud.blobs.write(_pieces(file), ("sha256",))
     return Archive(info.name, info.length, unzipped, base64.b64encode(info.digests["sha256"]).decode())
 
 
-async def _pieces(data: bytes) -> AsyncIterator[bytes]:
-    for start in range(0, len(data), _PIECE_BYTES):
-        yield data[start : start + _PIECE_BYTES]
+async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
+    while piece := await asyncio.to_thread(file.read, _PIECE_BYTES):
+        yield piece
 
 
-async def _from_s3(ctx: Context, source: dict[str, Any]) -> bytes:
-    """An object, read as the caller, so that the caller's permissions decide."""
+async def _from_s3(ctx: Context, source: dict[str, Any]) -> BinaryIO:
+    """An object, read as the caller, so that the caller's permissions decide; in a file without a name."""
     params = {"Bucket": source["S3Bucket"], "Key": source.get("S3Key", "")}
     if "S3ObjectVersion" in source:
         params["VersionId"] = source["S3ObjectVersion"]
@@ -71,56 +72,56 @@ async def _from_s3(ctx: Context, source: dict[str, Any]) -> bytes:
         raise InvalidParameterValueException(f"Error occurred while GetObject. {detail}") from None
     if answer.get("ContentLength", 0) > CODE_UNZIPPED_BYTES_MAX:
         raise _too_large()
-    return await _whole(answer["Body"])
+    file = await asyncio.to_thread(tempfile.TemporaryFile)
+    try:
+        await _copy(answer["Body"], file)
+    except BaseException:
+        file.close()
+        raise
+    return file
 
 
 async def write_file(body: FileSlice | AsyncIterator[bytes], path: str) -> None:
-    """Write a stored archive to the file `path`: a megabyte at a time, in a thread."""
-    if isinstance(body, FileSlice):
-        await asyncio.to_thread(_copy, body, path)
-        return
+    """Write a stored archive to the file `path`."""
     file = await asyncio.to_thread(Path(path).open, "wb")
     try:
-        pieces: list[bytes] = []
-        size = 0
-        async for piece in body:
-            pieces.append(piece)
-            size += len(piece)
-            if size >= _PIECE_BYTES:
-                await asyncio.to_thread(file.writelines, pieces)
-                pieces, size = [], 0
-        await asyncio.to_thread(file.writelines, pieces)
+        await _copy(body, file)
     finally:
         file.close()
 
 
-def _copy(part: FileSlice, path: str) -> None:
+async def _copy(body: bytes | FileSlice | AsyncIterator[bytes], file: BinaryIO) -> None:
+    """Write a body to a file: a megabyte at a time, in a thread."""
+    if isinstance(body, FileSlice):
+        await asyncio.to_thread(_copy_slice, body, file)
+        return
+    if isinstance(body, bytes):
+        await asyncio.to_thread(file.write, body)
+        return
+    pieces: list[bytes] = []
+    size = 0
+    async for piece in body:
+        pieces.append(piece)
+        size += len(piece)
+        if size >= _PIECE_BYTES:
+            await asyncio.to_thread(file.writelines, pieces)
+            pieces, size = [], 0
+    await asyncio.to_thread(file.writelines, pieces)
+
+
+def _copy_slice(part: FileSlice, file: BinaryIO) -> None:
     left = part.length
-    with Path(part.path).open("rb") as source, Path(path).open("wb") as target:
+    with Path(part.path).open("rb") as source:
         source.seek(part.offset)
         while left and (piece := source.read(min(left, _PIECE_BYTES))):
-            target.write(piece)
+            file.write(piece)
             left -= len(piece)
 
 
-async def _whole(body: bytes | FileSlice | AsyncIterator[bytes]) -> bytes:
-    if isinstance(body, bytes):
-        return body
-    if isinstance(body, FileSlice):
-        return await asyncio.to_thread(_slice, body)
-    return b"".join([bytes(piece) async for piece in body])
-
-
-def _slice(part: FileSlice) -> bytes:
-    with Path(part.path).open("rb") as file:
-        file.seek(part.offset)
-        return file.read(part.length)
-
-
-def _unzipped_bytes(data: bytes) -> int:
+def _unzipped_bytes(file: BinaryIO) -> int:
     """The size of the members together. Compute checks again while it unpacks: a directory may lie."""
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        with zipfile.ZipFile(file) as archive:
             members = archive.infolist()
     except (zipfile.BadZipFile, UnicodeDecodeError, NotImplementedError, ValueError, OSError):
         raise _unreadable() from None
