@@ -60,6 +60,10 @@ class Cluster:
         """Stop the server at once, as a crash would."""
         self.run("pg_ctl", "stop", "-w", "-s", "-m", "immediate")
 
+    def pid(self) -> int:
+        """The server's process."""
+        return int((self._folder / "data" / "postmaster.pid").read_text().splitlines()[0])
+
     def url(self, user: str = "admin", password: str = "", options: str = "") -> str:
         """A URL for the server's one database."""
         credentials = f"{user}:{password}" if password else user

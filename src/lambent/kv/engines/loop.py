@@ -152,6 +152,10 @@ class LoopTransaction(_View):
     def lock(self, key: bytes) -> None:
         """Nothing to do: in one loop every transaction is serialised with every other."""
 
+    def try_lock(self, key: bytes) -> bool:
+        """True: in one loop nobody else can have it."""
+        return True
+
 
 class Frozen:
     """A reader of a snapshot, for surveys: an engine's ways to get and to scan it."""

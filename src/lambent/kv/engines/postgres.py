@@ -1,14 +1,14 @@
 """The engine of many nodes: one PostgreSQL database, any number of stores on it.
 
-A function runs in a worker thread, each of which keeps a connection: the threads are the pool. Transactions are
-SERIALIZABLE, readers too (a plain snapshot can show a state that no serial order has); who loses runs again after a
-pause. An exception of a function counts only after what it had read is known to be valid, by committing nothing.
+A function runs on the event loop, in a fiber that gives way while the database answers; with its first read it takes
+one of the store's connections. Transactions are SERIALIZABLE, readers too (a plain snapshot can show a state that no
+serial order has); who loses runs again after a pause. An exception of a function counts only after what it had read
+is known to be valid, by committing nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from hashlib import blake2b
@@ -17,7 +17,6 @@ from types import CoroutineType
 from typing import Any, Final, TypeVar
 
 import psycopg
-from psycopg import errors
 
 from lambent.contracts.clock import Clock, SystemClock, sleep_until
 from lambent.contracts.events import Event
@@ -37,13 +36,12 @@ from lambent.kv.errors import (
 from lambent.kv.folder import check_format
 from lambent.kv.topics import safely
 
+from .fibers import in_fiber
 from .postgres_notify import Wakes
-from .postgres_session import (
-    Session,
-    complete,
-    one_line,
-    prepare_database,
-)
+from .postgres_pool import Lent, Pool
+from .postgres_session import Session
+from .postgres_setup import complete, copy_out, one_line, prepare_database
+from .postgres_wire import Failed
 
 T = TypeVar("T")
 Added = list[tuple[bytes, int]]
@@ -77,11 +75,11 @@ class _Lost(Exception):
 
 
 class _View:
-    """A transaction, or a reader: reads go to the session, through the writes that are kept here until the commit."""
+    """A transaction, or a reader: reads go to a session, through the writes that are kept here until the commit."""
 
-    def __init__(self, store: PostgresStore, session: Session) -> None:
+    def __init__(self, store: PostgresStore, lent: Lent) -> None:
         self._store = store
-        self._session = session
+        self._lent = lent
         self._own = Layer()
         self._over = False
         self.writes = self._own.writes
@@ -95,7 +93,7 @@ class _View:
         self._check()
         if key in self.writes:
             return self.writes[key]
-        return self._guarded(self._session.get, key)
+        return self._guarded(lambda session: session.get(key))
 
     def scan(self, begin: bytes, end: bytes, *, limit: int | None = None, reverse: bool = False) -> Rows:
         """Keys and values of `begin <= key < end` in key order (descending with `reverse`), `limit` at most."""
@@ -108,7 +106,7 @@ class _View:
         return merged_scan(self._base, over, begin, end, limit, reverse)
 
     def _base(self, begin: bytes, end: bytes, limit: int | None, reverse: bool) -> Rows:
-        return self._guarded(self._session.scan, begin, end, limit, reverse)
+        return self._guarded(lambda session: session.scan(begin, end, limit, reverse))
 
     def put(self, key: bytes, value: bytes) -> None:
         """Set `key` to `value`."""
@@ -148,17 +146,41 @@ class _View:
         """Serialise with every transaction that locks the same key. Best before the first read: a lock that is not
         free once the snapshot is taken makes the function run again, with the lock held from the beginning."""
         self._check()
-        id = int.from_bytes(blake2b(key, digest_size=8).digest(), signed=True)
-        self._guarded(self._lock, id)
+        id, lent = _lock_id(key), self._lent
+        if lent.session is None:
+            lent.locks.add(id)
+        elif id not in lent.locks and not self._try_lock(id):
+            self.failure = _Conflict(frozenset((*lent.locks, id)))
+            raise self.failure
 
-    def _lock(self, id: int) -> None:
-        session = self._session
-        if id in session.locks:
+    def try_lock(self, key: bytes) -> bool:
+        """Take the lock of `key` if it is free. Best before the first read, which then sees what who had it wrote."""
+        self._check()
+        id = _lock_id(key)
+        return id in self._lent.locks or self._try_lock(id)
+
+    def _try_lock(self, id: int) -> bool:
+        if not self._lent.reserve(id) or not self._guarded(lambda session: session.try_lock(id)):
+            return False
+        self._lent.locks.add(id)
+        return True
+
+    def commit(self) -> None:
+        """Commit the writes, if the function's run counts."""
+        if self._lent.session is None and not self.writes:
             return
-        if not session.begun and id > max(session.locks, default=LOSERS_LOCK):
-            session.lock((id,))
-        elif not session.try_lock(id):
-            raise _Conflict(frozenset((*session.locks, id)))
+        rows = self._guarded(lambda session: session.prepare(self.writes))
+        session = self._lent.take()
+        try:
+            session.commit(rows)
+        except Failed as error:
+            if error.conflict:
+                raise _Conflict from error
+            if not session.wire.lost:
+                raise WriteFailed(f"the store could not commit: {error}") from error
+            if rows:
+                raise CommitUnknown(f"the connection was lost during a commit: {error}") from error
+            raise _Lost(str(error), session.generation) from error
 
     def finish(self) -> None:
         """Refuse any further use."""
@@ -170,26 +192,32 @@ class _View:
         if self.failure is not None:
             raise self.failure
 
-    def _guarded(self, call: Callable[..., T], *arguments: Any) -> T:
+    def _guarded(self, call: Callable[[Session], T]) -> T:
         # The function may catch what is raised here; the failure is remembered, for nothing it does counts any more.
         try:
-            return call(*arguments)
-        except _Conflict as error:
+            session = self._lent.take()
+            try:
+                return call(session)
+            except Failed as error:
+                self.failure = _meaning(session, error)
+        except StoreError as error:
             self.failure = error
-        except psycopg.Error as error:
-            self.failure = _meaning(self._session, error)
         raise self.failure
 
 
-def _meaning(session: Session, error: psycopg.Error) -> Exception:
-    """What a driver's error before the commit means."""
-    if isinstance(error, errors.SerializationFailure | errors.DeadlockDetected):
+def _meaning(session: Session, error: Failed) -> Exception:
+    """What a failure before the commit means."""
+    if error.conflict:
         return _Conflict()
-    if session.lost:
-        return _Lost(one_line(error), session.generation)
-    failure = StoreError(f"PostgreSQL failed: {one_line(error)}")
+    if session.wire.lost:
+        return _Lost(str(error), session.generation)
+    failure = StoreError(f"PostgreSQL failed: {error}")
     failure.__cause__ = error
     return failure
+
+
+def _lock_id(key: bytes) -> int:
+    return int.from_bytes(blake2b(key, digest_size=8).digest(), signed=True)
 
 
 class PostgresStore:
@@ -197,7 +225,8 @@ class PostgresStore:
 
     `node` names this node as an owner of outbox leases; it is new with every store that is opened. `connections` is
     how many functions run at once; connections are opened as they are needed. `source` is a checkpoint's folder to
-    fill an empty database from. Raises `StoreUnreachable`, `StoreTooNew`.
+    fill an empty database from. `conflicts` counts the runs that were thrown away. Raises `StoreUnreachable`,
+    `StoreTooNew`.
     """
 
     shared = True
@@ -210,28 +239,28 @@ class PostgresStore:
         if source:
             check_format(Path(source))
         prepare_database(self._conninfo, str(Path(source) / ROWS_FILE) if source else "")
-        self._executor = ThreadPoolExecutor(connections, "kv-postgres")
-        self._own = threading.local()
+        # For what blocks: opening connections, surveys and copies.
+        self._executor = ThreadPoolExecutor(4, "kv-postgres")
+        self._pool = Pool(self._conninfo, connections, self._executor)
         # Pauses wait for other processes, which have no share in a manual clock.
         self._machine = SystemClock()
-        self._generation = 0
-        self._sessions: set[Session] = set()
+        self.conflicts = 0
         self._listeners: list[Callable[[Added], None]] = []
         self._wakes = Wakes(self._conninfo, self.node, ids)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._closed = False
 
     async def read(self, fn: Callable[[Reader], T]) -> T:
-        """Run `fn` on a consistent snapshot, in a thread."""
-        result, _ = await self._start(self._run(fn, False))
+        """Run `fn` on a consistent snapshot."""
+        result, _ = await self._start(self._run(fn, b"begin reading"))
         return result
 
     async def survey(self, fn: Callable[[Reader], T]) -> T:
-        """Run a long read: every read has its snapshot and its thread already."""
-        return await self.read(fn)
+        """Run a long read in a thread, on a connection of its own and on a snapshot that cannot conflict."""
+        return await self._start(self._blocking(self._survey, fn))
 
     async def write(self, fn: Callable[[Transaction], T]) -> T:
-        """Run `fn` in a thread and commit; returns once committed. An exception of `fn` leaves nothing behind."""
+        """Run `fn` and commit; returns once committed. An exception of `fn` leaves nothing behind."""
         return await self._start(self._write(fn))
 
     def subscribe(self, fn: Callable[[Added], None]) -> None:
@@ -250,16 +279,15 @@ class PostgresStore:
 
     async def checkpoint(self, path: str) -> None:
         """Write a copy of the store to the new folder `path`; `PostgresStore(..., source=path)` starts from it."""
-        await self._start(self._checkpoint(Path(path)))
+        await self._start(self._blocking(self._copy, Path(path)))
 
     async def close(self) -> None:
         """Let what is under way end and hang up. May be called twice."""
         self._closed = True
         await self.settle()
         await self._wakes.close()
+        self._pool.close()
         self._executor.shutdown()  # nothing runs any more, so this does not wait
-        while self._sessions:
-            self._sessions.pop().close()
 
     async def _start(self, work: Coroutine[Any, Any, T]) -> T:
         # A task of its own: a caller that is cancelled cannot keep a commit from telling those who wait for it.
@@ -277,7 +305,7 @@ class PostgresStore:
             task.exception()  # it has been looked at, even when its caller has gone
 
     async def _write(self, fn: Callable[[Transaction], T]) -> T:
-        result, view = await self._run(fn, True)
+        result, view = await self._run(fn, b"begin")
         for callback in view.callbacks:
             safely(callback)
         if view.added:
@@ -287,22 +315,22 @@ class PostgresStore:
             self._wakes.wake(view.woken)
         return result
 
-    async def _run(self, fn: Callable[[Any], T], writing: bool) -> tuple[T, _View]:
-        loop = asyncio.get_running_loop()
+    async def _run(self, fn: Callable[[Any], T], begin: bytes) -> tuple[T, _View]:
         locks: set[int] = set()
         lost = 0
         for attempt in range(ATTEMPTS_MAX):
             try:
-                return await loop.run_in_executor(self._executor, self._attempt, fn, writing, locks)
+                return await in_fiber(self._attempt, fn, self._pool.lend(begin, locks))
             except _Conflict as conflict:
+                self.conflicts += 1
                 if conflict.locks - locks:
                     locks |= conflict.locks
                     continue
-                if writing and attempt >= LOSER_ATTEMPTS:
+                if begin == b"begin" and attempt >= LOSER_ATTEMPTS:
                     locks.add(LOSERS_LOCK)
             except _Lost as error:
                 # The server was perhaps restarted: no connection from before is trusted, or each would fail a run.
-                self._generation = max(self._generation, error.generation + 1)
+                self._pool.distrust(error.generation)
                 lost += 1
                 if lost > LOST_MAX:
                     raise StoreUnreachable(f"PostgreSQL hangs up: {error}") from error
@@ -310,13 +338,10 @@ class PostgresStore:
             await sleep_until(self._machine, self._machine.now_ns() + pause_ns)
         raise TooManyConflicts(f"lost {ATTEMPTS_MAX} attempts")
 
-    def _attempt(self, fn: Callable[[Any], T], writing: bool, locks: set[int]) -> tuple[T, _View]:
-        """In a worker thread: run `fn` once and commit."""
-        session = self._session()
-        view = _View(self, session)
+    def _attempt(self, fn: Callable[[Any], T], lent: Lent) -> tuple[T, _View]:
+        """In a fiber, or in a thread with a session of its own: run `fn` once and commit."""
+        view = _View(self, lent)
         try:
-            session.start(writing)
-            view._guarded(session.lock, locks)
             try:
                 result = fn(view)
                 if result.__class__ is CoroutineType:
@@ -324,50 +349,36 @@ class PostgresStore:
                     raise TypeError("a function given to write() is plain, not async: nothing waits in a transaction")
             except Exception:
                 view.finish()
+                view.writes.clear()
                 if view.failure is None:
-                    view._guarded(session.commit, {})
+                    view.commit()
                 raise
             finally:
                 view.finish()
                 if view.failure is not None:
                     raise view.failure
-            _commit(session, view._guarded(session.prepare, view.writes))
+            view.commit()
             return result, view
         finally:
-            session.finish()
+            lent.give_back()
 
-    def _session(self) -> Session:
-        """This thread's connection; a new one when there is none or it was lost."""
-        session: Session | None = getattr(self._own, "session", None)
-        if session is None or session.lost or session.generation != self._generation:
-            if session is not None:
-                self._sessions.discard(session)
-                session.close()
-            session = self._own.session = Session(self._conninfo, self._generation)
-            self._sessions.add(session)
-        return session
+    async def _blocking(self, work: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(self._executor, work, *arguments)
 
-    async def _checkpoint(self, folder: Path) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._executor, self._copy, folder)
+    def _survey(self, fn: Callable[[Reader], T]) -> T:
+        session = Session(self._conninfo)
+        try:
+            session.start(b"begin survey", set())
+            return self._attempt(fn, Lent(None, b"", set(), session))[0]
+        except _Lost as error:
+            raise StoreUnreachable(f"PostgreSQL hangs up: {error}") from error
+        finally:
+            session.wire.close()
 
     def _copy(self, folder: Path) -> None:
-        session = self._session()
         folder.mkdir(mode=0o700, parents=True)
         try:
-            session.copy_out(folder / ROWS_FILE)
+            copy_out(self._conninfo, folder / ROWS_FILE)
         except psycopg.Error as error:
             raise StoreError(f"no checkpoint: {one_line(error)}") from error
         check_format(folder)
-
-
-def _commit(session: Session, rows: dict[bytes, bytes | None]) -> None:
-    try:
-        session.commit(rows)
-    except psycopg.Error as error:
-        if isinstance(error, errors.SerializationFailure | errors.DeadlockDetected):
-            raise _Conflict from error
-        if not session.lost:
-            raise WriteFailed(f"the store could not commit: {one_line(error)}") from error
-        if rows:
-            raise CommitUnknown(f"the connection was lost during a commit: {one_line(error)}") from error
-        raise _Lost(one_line(error), session.generation) from error

@@ -21,7 +21,7 @@ from lambent.contracts.clock import SystemClock, sleep_until
 from lambent.contracts.ids import Ids
 from lambent.kv.topics import Topics
 
-from .postgres_session import one_line
+from .postgres_setup import one_line
 
 DIGEST_BYTES: Final = 12
 DIGEST_CHARACTERS: Final = 16
