@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -46,8 +47,8 @@ class Place(NamedTuple):
 
     @property
     def settings(self) -> Settings:
-        """As a node would have it."""
-        return Settings(data=str(self.data), store=self.store, blobs=self.blobs)
+        """As a node would have it, but that a shared store has no data folder here: no node is started."""
+        return Settings(data=os.devnull if self.store else str(self.data), store=self.store, blobs=self.blobs)
 
     def __str__(self) -> str:
         # Not the address, which may hold a password.
