@@ -58,6 +58,11 @@ class Transaction(Reader, Protocol):
         """Serialise with every transaction that locks the same key, before contention costs retries."""
         ...
 
+    def try_lock(self, key: bytes) -> bool:
+        """As `lock` when the lock is free; False, without waiting, when another transaction has it. What is read
+        after it includes what the last holder wrote, if it comes before the first read."""
+        ...
+
     def wake(self, topic: bytes) -> None:
         """After the commit, call whoever listens to `topic` (`Store.listen`), on every node. A hint: a node that is
         cut off from the others may miss it, so who waits looks again by itself from time to time."""
