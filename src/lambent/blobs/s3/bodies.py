@@ -76,7 +76,7 @@ class S3Blobs:
         name = names.new(self._ids)
         hashing = Hashing(digests)
         upload: Upload | None = None
-        sent = False
+        put: asyncio.Task[Answer] | None = None
         pieces: list[bytes] = []
         size = length = 0
         limit = SINGLE_BYTES_MAX
@@ -88,22 +88,23 @@ class S3Blobs:
                 length += len(piece)
                 while size > limit:
                     if upload is None:
-                        upload, sent = Upload(self._client, self._key(name), PARTS_AT_ONCE), True
+                        upload = Upload(self._client, self._key(name), PARTS_AT_ONCE)
                         await upload.begin()
                     part, pieces = _cut(pieces, limit)
                     await upload.add(part)
                     size -= limit
                     limit = uploads.part_bytes(upload.number + 1)
             found = await hashing.finish()
-            sent = True
             if upload is None:
-                await self._put(name, pieces, found)
+                put = asyncio.create_task(self._put(name, pieces, found))
+                await asyncio.wait((put,))
+                put.result()
             else:
                 await upload.add(pieces)
                 await upload.finish()
         except BaseException:
-            if sent:
-                self._background.spawn(self._undo(name, upload))
+            if upload is not None or put is not None:
+                self._background.spawn(self._undo(name, upload, put))
             raise
         return BlobInfo(name=name, length=length, digests=found)
 
@@ -212,13 +213,17 @@ class S3Blobs:
                 await hashing.add(piece)
         return await hashing.finish()
 
-    async def _put(self, name: str, pieces: list[bytes], digests: dict[str, bytes]) -> None:
+    async def _put(self, name: str, pieces: list[bytes], digests: dict[str, bytes]) -> Answer:
         # The store checks what arrives, where that costs nothing.
         headers = {"content-md5": base64.b64encode(digests["md5"]).decode()} if "md5" in digests else {}
-        await self._client.call("PUT", self._key(name), headers=headers, body=pieces)
+        return await self._client.call("PUT", self._key(name), headers=headers, body=pieces)
 
-    async def _undo(self, name: str, upload: Upload | None) -> None:
-        """Have nothing left of a blob that was not to be. A lost answer may have been that it is there."""
+    async def _undo(self, name: str, upload: Upload | None, put: asyncio.Task[Answer] | None = None) -> None:
+        """Have nothing left of a blob that was not to be. A lost answer may have been that it is there, and a request
+        that is given up may still be on its way: it is waited for first."""
+        if put is not None:
+            await asyncio.wait((put,))
+            put.exception()  # it has been told, or its caller has gone
         if upload is not None:
             await upload.abort()
         await self._client.call("DELETE", self._key(name))

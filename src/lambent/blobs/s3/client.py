@@ -47,6 +47,7 @@ class Limits(NamedTuple):
 
 LIMITS: Final = Limits()
 
+
 class _Pool:
     """Connections, and how many requests use them. One that went silent is given up with all it holds: where packets
     were dropped, others hang too, and each would cost a request its time."""
@@ -58,7 +59,7 @@ class _Pool:
 
 
 class Patience:
-    """The time of one attempt, prolonged by every sign of progress; that of all attempts counts from the last one."""
+    """The time of one attempt, prolonged whenever bytes move, and that of all attempts together."""
 
     def __init__(self, patience_s: float, spent_s: float = 0.0) -> None:
         self._loop = asyncio.get_running_loop()
@@ -66,17 +67,21 @@ class Patience:
         self._last_s = self._loop.time() - spent_s
         self._limit: asyncio.Timeout | None = None
         self._silence_s = patience_s
+        self._sent_bytes = 0
 
     @property
     def left_s(self) -> float:
         """Seconds until the request is given up."""
         return self._last_s + self._patience_s - self._loop.time()
 
-    def progress(self) -> None:
-        """Bytes have moved."""
-        self._last_s = self._loop.time()
+    def progress(self, sent_bytes: int = 0) -> None:
+        """Bytes have moved. The attempt goes on; the request as a whole has got further only when it has sent more
+        than any attempt before, for a store that hangs still takes the first bytes of each."""
+        now_s = self._loop.time()
+        if sent_bytes > self._sent_bytes:
+            self._sent_bytes, self._last_s = sent_bytes, now_s
         if self._limit is not None and not self._limit.expired():
-            self._limit.reschedule(self._last_s + self._silence_s)
+            self._limit.reschedule(now_s + self._silence_s)
 
     @asynccontextmanager
     async def attempt(self, silence_s: float) -> AsyncIterator[None]:
@@ -285,12 +290,14 @@ def _new_session(limits: Limits) -> aiohttp.ClientSession:
 
 async def _sent(body: Sequence[bytes], patience: Patience) -> AsyncIterator[bytes]:
     """The body, with a sign of progress whenever the connection asks for more."""
+    sent = 0
     for piece in body:
         view = memoryview(piece)
         for start in range(0, len(piece), PIECE_BYTES_MAX):
-            patience.progress()
-            yield view[start : start + PIECE_BYTES_MAX]  # type: ignore[misc]  # the connection takes any buffer
-    patience.progress()
+            part = view[start : start + PIECE_BYTES_MAX]
+            yield part  # type: ignore[misc]  # the connection takes any buffer
+            sent += len(part)
+            patience.progress(sent)
 
 
 def _lower(response: aiohttp.ClientResponse) -> dict[str, str]:

@@ -34,6 +34,7 @@ class Upload:
         self._at_once = at_once
         self._id = ""
         self._tasks: set[asyncio.Task[None]] = set()
+        self._step: asyncio.Task[Answer] | None = None
         self._etags: dict[int, str] = {}
         self._number = 0
         self._repeated = False
@@ -45,8 +46,9 @@ class Upload:
 
     async def begin(self) -> None:
         """Ask for an upload."""
-        answer = await self._client.call("POST", self._key, {"uploads": ""})
-        self._id = _found(answer, "UploadId")
+        self._step = asyncio.create_task(self._client.call("POST", self._key, {"uploads": ""}))
+        await asyncio.wait((self._step,))
+        self._id = _found(self._step.result(), "UploadId")
 
     async def add(self, pieces: Sequence[bytes]) -> None:
         """Send a part. Waits while enough others are on their way; raises what became of them."""
@@ -62,14 +64,7 @@ class Upload:
             await self._next()
         body = answers.completion(sorted(self._etags.items()))
         try:
-            await self._client.call(
-                "POST",
-                self._key,
-                {"uploadId": self._id},
-                body=(body,),
-                silence_s=self._client.limits.patience_s,
-                repeated=self._note,
-            )
+            await self._complete(body)
         except BlobsRefused as refused:
             # The first attempt had done it, and its answer was lost: the key is this upload's alone.
             if not (self._repeated and refused.code == "NoSuchUpload"):
@@ -78,12 +73,29 @@ class Upload:
 
     async def abort(self) -> None:
         """Have nothing left of it, whatever state it is in. What cannot be removed now is left to the collector."""
-        tasks, self._tasks = self._tasks, set()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        # Nothing is cancelled: the store may go on with what it has, and a part that comes after the end stays.
+        if self._step is not None:
+            await asyncio.wait((self._step,))
+            failed = self._step.exception() is not None
+            if not failed and not self._id:
+                self._id = _found(self._step.result(), "UploadId")
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         if self._id:
             await abort(self._client, self._key, self._id)
+
+    async def _complete(self, body: bytes) -> None:
+        client = self._client
+        call = client.call(
+            "POST",
+            self._key,
+            {"uploadId": self._id},
+            body=(body,),
+            silence_s=client.limits.patience_s,
+            repeated=self._note,
+        )
+        self._step = asyncio.create_task(call)
+        await asyncio.wait((self._step,))
+        self._step.result()
 
     async def _start(self, work: Callable[[int], Coroutine[Any, Any, None]]) -> None:
         if self._number == PARTS_MAX:
