@@ -31,6 +31,8 @@ EVENT: Final = Event(
 class Worker:
     """One node's store and what was counted."""
 
+    shared = True
+
     def __init__(self, url: str, number: int, count: int) -> None:
         self.store = PostgresStore(url, SystemClock(), Ids())
         self.number = number
@@ -197,7 +199,7 @@ async def work(case: str, url: str, seconds: float, number: int, count: int) -> 
     cpu_s = process_time()
     worker.until = perf_counter() + seconds
     await asyncio.gather(*(CASES[case](worker, writer) for writer in range(worker.writers)))
-    result = {"conflicts": worker.store.conflicts - conflicts, "commits": worker.commits, "cpu_s": process_time() - cpu_s}
-    print(json.dumps({**result, "taken_ms": worker.taken_ms}), flush=True)
+    counted = {"conflicts": worker.store.conflicts - conflicts, "commits": worker.commits}
+    print(json.dumps({**counted, "cpu_s": process_time() - cpu_s, "taken_ms": worker.taken_ms}), flush=True)
     await asyncio.to_thread(sys.stdin.readline)
     await worker.store.close()

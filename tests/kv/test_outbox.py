@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from lambent.contracts.ports import Store
+from lambent.contracts.ports import Store, Transaction
 from lambent.kv import outbox
 from lambent.kv.outbox import LEASE_NS, Claimed
 from tests.kv.contract import EVENT, Engine
@@ -65,6 +65,49 @@ async def test_shards_divide_the_queue(engine: Engine) -> None:
         ]
         assert all(found)
         assert sorted(entry.id for claimed in found for _, entry in claimed) == sorted(ids)
+
+
+async def test_whatever_is_due_is_claimed_once_by_any_number_of_claimers(engine: Engine) -> None:
+    async with engine.store() as store:
+        ids = [*await _emit(store, 30, at_ns=NOW + 5), *await _emit(store, 10)]
+
+        async def drain(owner: str) -> list[str]:
+            mine: list[str] = []
+            while left := await store.read(outbox.next_due_ns):
+                if left > NOW + LEASE_NS:
+                    break
+                found = await outbox.claim_due(store, NOW + LEASE_NS, 7, LEASE_NS, owner)
+                assert len(found) <= 7
+                mine += [entry.id for _, entry in found]
+            return mine
+
+        drained = await asyncio.gather(*(drain(f"node {i}") for i in range(5)))
+        assert sorted(id for mine in drained for id in mine) == sorted(ids)
+
+
+async def test_a_shard_that_another_claims_from_is_passed_over(engine: Engine) -> None:
+    async with engine.store() as store:
+        ids = await _emit(store, 40, at_ns=NOW + 5)
+        if not store.shared:
+            assert len(await outbox.claim_due(store, NOW + 5, 100, 1, "n")) == len(ids)
+            return
+        claimed: asyncio.Future[list[Claimed]] = asyncio.get_running_loop().create_future()
+        claims: list[asyncio.Task[None]] = []
+
+        async def claim() -> None:
+            claimed.set_result(await outbox.claim_due(store, NOW + 5, 100, 1, "n"))
+
+        def hold(tx: Transaction) -> None:
+            assert tx.try_lock(outbox._leased.key(0))
+            if not claims:
+                claims.append(asyncio.ensure_future(claim()))
+                wait_for(asyncio.wait_for(asyncio.shield(claimed), 10))
+
+        from lambent.kv.engines.fibers import wait_for  # deferred: an optional dependency
+
+        await store.write(hold)
+        assert 0 < len(claimed.result()) < len(ids)
+        assert len(await outbox.claim_due(store, NOW + 6, 100, 1, "n")) == len(ids)
 
 
 @pytest.mark.parametrize("count", [True, False])

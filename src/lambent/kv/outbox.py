@@ -13,13 +13,14 @@ so whoever lost a lease finds its key gone and has no say any more.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Final, NamedTuple
 from zlib import crc32
 
 import msgspec
 
 from lambent.contracts.events import Event
-from lambent.contracts.ports import Reader, Transaction
+from lambent.contracts.ports import Reader, Store, Transaction
 
 from .table import Table
 
@@ -78,7 +79,7 @@ def claim(
 ) -> list[Claimed]:
     """Lease up to `limit` entries that are due at `now_ns` to `owner` until `now_ns + lease_ns`, longest due first.
 
-    Nodes that claim at the same time do best to name different `shards`.
+    Nodes that claim at the same time do best to name different `shards`; see `claim_due`.
     """
     due: list[tuple[int, bytes, Entry]] = []
     for shard in shards:
@@ -88,6 +89,26 @@ def claim(
                 due.append((_due_ns(table, key), key, table.decode(raw)))
     due.sort(key=lambda row: row[:2])
     return [_lease(tx, key, entry, now_ns + lease_ns, owner) for _, key, entry in due[:limit]]
+
+
+async def claim_due(store: Store, now_ns: int, limit: int, lease_ns: int, owner: str) -> list[Claimed]:
+    """Claim as `claim` does, in the way that suits the store.
+
+    Where other nodes claim too, each shard has a transaction of its own, nodes begin at different shards, and a shard
+    that another node claims from at this moment is passed over: that node goes on until nothing is due there.
+    """
+    if not store.shared:
+        return await store.write(lambda tx: claim(tx, now_ns, limit, lease_ns, owner))
+    found: list[Claimed] = []
+    for step in range(SHARDS):
+        shard, wanted = (crc32(owner.encode()) + step) % SHARDS, limit - len(found)
+        if wanted > 0:
+            found += await store.write(partial(_claim_alone, now_ns, wanted, lease_ns, owner, shard))
+    return found
+
+
+def _claim_alone(now_ns: int, limit: int, lease_ns: int, owner: str, shard: int, tx: Transaction) -> list[Claimed]:
+    return claim(tx, now_ns, limit, lease_ns, owner, (shard,)) if tx.try_lock(_leased.key(shard)) else []
 
 
 def extend(tx: Transaction, key: bytes, lease_until_ns: int) -> bytes | None:
