@@ -268,6 +268,34 @@ def test_a_node_that_was_stopped_asks_before_it_uses_spare_slots() -> None:
     run(body)
 
 
+@pytest.mark.parametrize("stops", [1, 3, 9])
+def test_a_node_that_is_stopped_after_a_commit_asks_again(stops: int) -> None:
+    async def body(made: Nodes) -> None:
+        spec, (a, b), store = await made.reserve(1), made.hosts, made.first.store
+        write, left, others = store.write, stops, []
+
+        async def stopped(fn: Callable[[Transaction], Any]) -> Any:
+            nonlocal left
+            result = await write(fn)
+            left -= 1
+            if left >= 0:
+                made.first.clock.advance(TRUST_NS)
+                await write(lambda tx: forget_node(tx, made.name(0)))
+            if left == 0:
+                others.append(await b.enter(spec))
+            return result
+
+        store.write = stopped  # type: ignore[method-assign]
+        assert await refused(a, spec) == RESERVED_REASON
+        store.write = write  # type: ignore[method-assign]
+        assert await made.holders() == ({made.name(1): 1} if others else {})
+        for slot in others:
+            await slot.leave()
+        await (await a.enter(spec)).leave()
+
+    run(body)
+
+
 @pytest.mark.parametrize("known", [True, False])
 def test_a_holder_that_no_list_of_nodes_knows_is_gone_in_the_end(known: bool) -> None:
     async def body(made: Nodes) -> None:

@@ -32,6 +32,8 @@ TRUST_NS = 3_000_000_000
 ABSENT_NS = 20_000_000_000
 """A holder that refuses us a slot, is in no list of nodes, and has not stirred for so long, is gone for good."""
 RETRY_NS = 1_000_000_000
+LATE_MAX = 3
+"""How often those who wait are kept for another settlement because the last one took longer than it may be trusted."""
 
 Place = tuple[str, str, str]
 """Account, region, function; an empty name stands for all functions without a reservation."""
@@ -143,6 +145,7 @@ class Gate:
         self._running = 0
         self._held = 0
         self._settled_ns = 0
+        self._late = 0
         self._uncertain = False
         self._recalled = False
         self._waiting: deque[asyncio.Future[None]] = deque()
@@ -202,7 +205,7 @@ class Gate:
         after a silence, in which others may have taken this node for dead and its slots for free."""
         if not self._account or self._task is not None or self._running >= self._held:
             return False
-        return 0 <= self._cloud.clock.now_ns() - self._settled_ns < TRUST_NS
+        return self._is_fresh()
 
     def _recall(self) -> None:
         if self._held > self._running:
@@ -258,8 +261,19 @@ class Gate:
                 _tell(left)
         self._held, self._settled_ns, self._uncertain = settled.held, now_ns, False
         self._absent = {holder: self._absent.get(holder, now_ns) for holder in settled.absent}
-        self._admit(count)
+        if self._is_fresh():
+            self._late = 0
+            self._admit(count)
+        elif self._late < LATE_MAX:
+            self._late += 1  # stopped between commit and here, perhaps, and forgotten: ask again
+        else:
+            self._late = 0
+            self._refuse_all(TooManyRequests(self._reason))
         return True
+
+    def _is_fresh(self) -> bool:
+        """Whether what was settled last must still hold: others take nobody for dead so soon."""
+        return 0 <= self._cloud.clock.now_ns() - self._settled_ns < TRUST_NS
 
     def _write(self, tx: Transaction, *, needed: int, spare: int, running: int, gone: frozenset[Holder]) -> _Settled:
         """In a transaction, perhaps in a thread: hold as many slots as there is room for; never less than run.
