@@ -7,7 +7,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,14 +27,17 @@ class Server:
 
 
 @contextmanager
-def lambent(folder: Path, durability: str = "normal") -> Iterator[Server]:
-    """Lambent on a fresh data folder and a free port, stopped at the end."""
+def lambent(folder: Path, durability: str = "normal", options: Sequence[str] = ()) -> Iterator[Server]:
+    """Lambent on a data folder and a free port, with more `options` of `lambent up`; stopped at the end."""
     command = [sys.executable, "-m", "lambent", "up", "--port", "0", "--data", str(folder), "--durability", durability]
+    command += options
     started = time.perf_counter()
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
     assert process.stdout is not None
     line = process.stdout.readline()
+    while line.startswith(("note ", "root key ")):
+        line = process.stdout.readline()
     ready_s = time.perf_counter() - started
     match = re.match(r"ready (\S+)", line)
     if match is None:

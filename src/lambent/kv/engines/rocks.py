@@ -34,6 +34,7 @@ from lambent.kv.buffer import Rows
 from lambent.kv.errors import StoreClosed, StoreUnreadable, WriteFailed
 from lambent.kv.folder import FolderLock, check_format
 
+from .empties import Empties
 from .loop import Frozen, LoopStore
 
 Durability = Literal["normal", "strict"]
@@ -68,6 +69,7 @@ class RocksStore(LoopStore):
             raise
         self._syncer = ThreadPoolExecutor(1, "kv-fsync") if durability == "strict" else None
         self._broken: BaseException | None = None
+        self._empties = Empties()
         self._busy = asyncio.Lock()  # a checkpoint and the closing of the database wait for each other
 
     def base_get(self, key: bytes) -> bytes | None:
@@ -86,8 +88,13 @@ class RocksStore(LoopStore):
         options.set_iterate_upper_bound(end)
         if reverse:
             return self._descend(begin, limit, options)
-        rows = cast("Iterable[tuple[bytes, bytes]]", self._db.items(from_key=begin, read_opt=options))
-        return list(rows if limit is None else islice(rows, limit))
+        start = min(self._empties.skip(begin), end)
+        rows = cast("Iterable[tuple[bytes, bytes]]", self._db.items(from_key=start, read_opt=options))
+        if limit is None:
+            return list(rows)
+        found = list(islice(rows, limit))
+        self._empties.learn(begin, found[0][0] if found else end)
+        return found
 
     def _descend(self, begin: bytes, limit: int | None, options: ReadOptions) -> Rows:
         # Not by a lower bound: rocksdict 0.3.29 sets the upper one in its place.
@@ -114,12 +121,13 @@ class RocksStore(LoopStore):
         if not writes:
             return None
         batch = WriteBatch(raw_mode=True)
-        put, delete = batch.put, batch.delete
+        put, delete, fill = batch.put, batch.delete, self._empties.put
         for key, value in writes.items():
             if value is None:
                 delete(key)
             else:
                 put(key, value)
+                fill(key)
         self._db.write(batch)
         if self._syncer is None:
             return None
