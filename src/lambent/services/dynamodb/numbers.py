@@ -132,6 +132,8 @@ def size_bytes(text: str) -> int:
     them trimmed), one more, and one for a minus; 21 at most."""
     if text == "0":
         return 1
+    if text[-1] != "0" and text.isdigit():
+        return (len(text) + 3) // 2
     negative = text[0] == "-"
     whole, _, fraction = (text[1:] if negative else text).partition(".")
     if len(whole) % 2:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 from .numbers import size_bytes
 from .values import Value
@@ -27,28 +27,43 @@ def binary_size(text: str) -> int:
 
 def value_size(value: Value) -> int:
     """What a canonical value counts for, without its name."""
-    ((kind, content),) = value.items()
-    if kind == "S":
-        return text_size(content)
-    if kind == "N":
-        return size_bytes(content)
-    if kind == "B":
-        return binary_size(content)
-    if kind in ("BOOL", "NULL"):
-        return 1
-    if kind == "M":
-        return _NESTED_OVERHEAD + sum(
-            text_size(name) + value_size(inner) + _ELEMENT_OVERHEAD for name, inner in content.items()
-        )
-    if kind == "L":
-        return _NESTED_OVERHEAD + sum(value_size(inner) + _ELEMENT_OVERHEAD for inner in content)
-    measure = {"SS": text_size, "NS": size_bytes, "BS": binary_size}[kind]
-    return sum(map(measure, content))
+    kind = next(iter(value))
+    return _MEASURES[kind](value[kind])
+
+
+def _one(content: Any) -> int:
+    return 1
+
+
+def _map_size(content: dict[str, Value]) -> int:
+    return item_size(content) + _NESTED_OVERHEAD + _ELEMENT_OVERHEAD * len(content)
+
+
+def _list_size(content: list[Value]) -> int:
+    return sum(map(value_size, content)) + _NESTED_OVERHEAD + _ELEMENT_OVERHEAD * len(content)
+
+
+_MEASURES: Final[dict[str, Callable[[Any], int]]] = {
+    "S": text_size,
+    "N": size_bytes,
+    "B": binary_size,
+    "SS": lambda content: sum(map(text_size, content)),
+    "NS": lambda content: sum(map(size_bytes, content)),
+    "BS": lambda content: sum(map(binary_size, content)),
+    "M": _map_size,
+    "L": _list_size,
+    "BOOL": _one,
+    "NULL": _one,
+}
 
 
 def item_size(item: Mapping[str, Value]) -> int:
     """The size of an item: names and values."""
-    return sum(text_size(name) + value_size(value) for name, value in item.items())
+    size = 0
+    for name, value in item.items():
+        kind = next(iter(value))
+        size += (len(name) if name.isascii() else len(name.encode())) + _MEASURES[kind](value[kind])
+    return size
 
 
 def read_units(size: int, consistent: bool = False, transactional: bool = False) -> float:

@@ -51,17 +51,20 @@ class _Unset(Invalid):
 
 
 def canonical(value: Mapping[str, Any], depth: int = 1) -> Value:
-    """The canonical form of one attribute value of a request, checked in DynamoDB's order; else `Invalid`."""
+    """The canonical form of one attribute value of a request, checked in DynamoDB's order; else `Invalid`. It is the
+    value itself where that is canonical, and may share parts with it: neither may be changed afterwards."""
     if len(value) == 1:
-        ((kind, content),) = value.items()
+        if depth > DEPTH_MAX:
+            _too_deep()
+        kind = next(iter(value))
         if kind == "S":
-            return {"S": content} if depth <= DEPTH_MAX else _too_deep()
+            return value  # type: ignore[return-value]
         read = _READERS.get(kind)
         if read is None:
             raise _Unset(EMPTY)
-        if depth > DEPTH_MAX:
-            _too_deep()
-        return {kind: read(content, depth)}
+        content = value[kind]
+        checked = read(content, depth)
+        return value if checked is content else {kind: checked}  # type: ignore[return-value]
     known = [kind for kind in value if kind in _READERS]
     # Numbers are converted before anything else is looked at.
     for kind in ("N", "NS"):
@@ -131,7 +134,7 @@ def _read_strings(content: Any, depth: int) -> list[str]:
         raise _Unset(f"{_INVALID}An string set  may not be empty")
     if len(content) > 1 and len(set(content)) != len(content):
         raise Invalid(f"{_INVALID}Input collection [{', '.join(content)}] contains duplicates.")
-    return list(content)
+    return content  # type: ignore[no-any-return]
 
 
 def _read_numbers(content: Any, depth: int) -> list[str]:
@@ -169,7 +172,7 @@ def _read_null(content: Any, depth: int) -> bool:
 
 
 def _read_boolean(content: Any, depth: int) -> bool:
-    return bool(content)
+    return content is not False and bool(content)
 
 
 _READERS: Final[dict[str, Callable[[Any, int], Any]]] = {

@@ -26,6 +26,25 @@ class Edit(NamedTuple):
     lists: bool = False
 
 
+def apply_flat(edits: tuple[Edit, ...], item: Item, values: Values) -> Item:
+    """As `apply_edits`, for edits of whole attributes only."""
+    after = dict(item)
+    for edit in edits:
+        name: str = edit.target[0]  # type: ignore[assignment]
+        value = None
+        if edit.produce is not None:
+            value = edit.produce(item, values)
+            if edit.kind == "ADD":
+                value = _add(item.get(name), value, edit)
+            elif edit.kind == "DELETE":
+                value = _subtract(item.get(name), value, edit)
+        if value is not None:
+            after[name] = value
+        else:
+            after.pop(name, None)
+    return after
+
+
 def apply_edits(edits: tuple[Edit, ...], item: Item, values: Values, exists: bool) -> Item:
     """The item after all edits; every operand is read before anything is written."""
     produced = [None if edit.produce is None else edit.produce(item, values) for edit in edits]

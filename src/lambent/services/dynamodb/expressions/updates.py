@@ -10,7 +10,7 @@ from ..numbers import Invalid
 from ..values import LONG_NAMES, SETS, Item
 from .checks import Check, Checks, Stopped, Values, names_in
 from .conditions import CACHE_MAX, CACHED_TEXT_MAX
-from .editing import Edit, apply_edits
+from .editing import Edit, apply_edits, apply_flat
 from .operands import producer
 from .parser import Parser
 from .paths import check_disjoint, picker
@@ -42,8 +42,16 @@ class Update:
     """
 
     __slots__ = (
-        "_edits", "check_values", "names_used", "paths", "pick", "top_level", "updated_paths", "values_used"
-    )  # fmt: skip
+        "_edits",
+        "_flat",
+        "check_values",
+        "names_used",
+        "paths",
+        "pick",
+        "top_level",
+        "updated_paths",
+        "values_used",
+    )
 
     def __init__(
         self,
@@ -54,6 +62,7 @@ class Update:
         values_used: frozenset[str] = frozenset(),
     ) -> None:
         self._edits = edits
+        self._flat = all(len(edit.target) == 1 for edit in edits)
         self.check_values = check
         self.paths = paths
         self.updated_paths = tuple(edit.target for edit in edits)
@@ -64,6 +73,8 @@ class Update:
 
     def apply(self, item: Item, values: Values, exists: bool = True) -> Item:
         """See the class. `Invalid` for what does not fit the item."""
+        if self._flat:
+            return apply_flat(self._edits, item, values)
         return apply_edits(self._edits, item, values, exists)
 
     def assigned_types(self, values: Values) -> dict[str, str]:
