@@ -172,7 +172,7 @@ def check_size(config: Config) -> None:
 
 
 async def check_runtime(ctx: Context, runtime: str) -> None:
-    """Raise when no function may be made for `runtime`, here or anywhere."""
+    """Raise when no function may be made for `runtime`: AWS has retired it, or this machine cannot run it."""
     if runtime in RETIRED_RUNTIMES:
         raise InvalidParameterValueException(
             f"The runtime parameter of {runtime} is no longer supported for creating or updating AWS Lambda functions. "
