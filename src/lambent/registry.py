@@ -12,6 +12,7 @@ from lambent.kit import Service
 SERVICES: dict[str, str] = {
     "cloudformation": "lambent.services.cloudformation",
     "dynamodb": "lambent.services.dynamodb",
+    "dynamodbstreams": "lambent.services.dynamodb.streams",
     "iam": "lambent.services.iam",
     "lambda": "lambent.services.lambda_",
     "logs": "lambent.services.logs",

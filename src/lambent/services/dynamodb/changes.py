@@ -22,9 +22,7 @@ _SEQUENCE_BASE = 10**20
 """Sequence numbers have 21 digits, as AWS's have at least."""
 
 
-def switch_stream(
-    tx: Transaction, ids: Ids, table: TableRecord, spec: dict[str, Any], now_ms: int
-) -> TableRecord:
+def switch_stream(tx: Transaction, ids: Ids, table: TableRecord, spec: dict[str, Any], now_ms: int) -> TableRecord:
     """The table with its stream on or off as a StreamSpecification asks; the caller stores it."""
     if not spec["StreamEnabled"]:
         if "StreamViewType" in spec:

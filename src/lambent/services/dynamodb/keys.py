@@ -31,6 +31,7 @@ from lambent.kv.keys import pack
 from lambent.kv.table import Table
 
 from .errors import no_table
+from .expressions.keyconditions import KeyRange
 from .model import Change, Counter, Index, Mark, Size, StreamRecord, TableRecord, Tail, Token
 from .numbers import sort_bytes
 
@@ -50,6 +51,9 @@ _ENTRIES: Final = pack(("dynamodb.entry",))
 _HEAD_BYTES: Final = 4
 _FORMAT: Final = b"\x01"
 _BEYOND: Final = b"\xff"
+_JOINT: Final = b"\x01"
+"""Stands before an item's key in an entry's: a slot may begin with any byte, and 0xff would be read as part of the key
+before it."""
 
 
 class Stored:
@@ -134,7 +138,7 @@ def entry_key(table: TableRecord, index: Index, item: Mapping[str, Any], own_key
         return None
     hash_key = key_bytes(item[index.hash])
     middle = hash_key + key_bytes(item[index.range]) if index.range else hash_key
-    return entries_prefix(table, index) + slot_bytes(hash_key) + middle + own_key
+    return entries_prefix(table, index) + slot_bytes(hash_key) + middle + _JOINT + own_key
 
 
 def after(prefix: bytes) -> bytes:
@@ -153,6 +157,26 @@ def slot_range(prefix: bytes, segment: int = 0, total: int = 1) -> tuple[bytes, 
     first, behind = -(-SLOTS * segment // total), -(-SLOTS * (segment + 1) // total)
     ends = [prefix + slot.to_bytes(2, "big") if slot < SLOTS else after(prefix) for slot in (first, behind)]
     return ends[0], ends[1]
+
+
+def key_range(prefix: bytes, hash_key: Mapping[str, Any], wanted: KeyRange) -> tuple[bytes, bytes]:
+    """The keys behind `prefix` (of items or entries) that a query reads: from, and up to."""
+    packed = key_bytes(hash_key)
+    base = prefix + slot_bytes(packed) + packed
+    if wanted.operator is None or wanted.low is None:
+        return base, base + _BEYOND
+    if wanted.operator == "begins_with":
+        start = base + begins(wanted.low)
+        return start, after(start)
+    low = base + key_bytes(wanted.low)
+    if wanted.operator == "BETWEEN":
+        assert wanted.high is not None
+        return low, base + key_bytes(wanted.high) + _BEYOND
+    if wanted.operator == "=":
+        return low, low + _BEYOND
+    if wanted.operator in ("<", "<="):
+        return base, low if wanted.operator == "<" else low + _BEYOND
+    return (low if wanted.operator == ">=" else low + _BEYOND), base + _BEYOND
 
 
 def put_stream(tx: Transaction, record: StreamRecord) -> None:

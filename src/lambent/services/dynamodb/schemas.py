@@ -78,9 +78,7 @@ def _check_order(schema: list[Request]) -> None:
         raise ValidationException("Invalid KeySchema: The first KeySchemaElement is not a HASH key type")
     if len(schema) > 1:
         if schema[0]["AttributeName"] == schema[1]["AttributeName"]:
-            raise ValidationException(
-                "Both the Hash Key and the Range Key element in the KeySchema have the same name"
-            )
+            raise ValidationException("Both the Hash Key and the Range Key element in the KeySchema have the same name")
         if schema[1]["KeyType"] != "RANGE":
             raise ValidationException("Invalid KeySchema: The second KeySchemaElement is not a RANGE key type")
 

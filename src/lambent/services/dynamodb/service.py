@@ -18,7 +18,7 @@ from lambent.kit import Check, Context, Service
 from lambent.kit.service import TxMode
 
 from . import keys
-from .errors import ResourceNotFoundException, ValidationException, no_table
+from .errors import AccessDeniedException, ResourceNotFoundException, ValidationException, no_table
 from .model import TableRecord
 from .numbers import Invalid
 from .requests import door
@@ -27,6 +27,7 @@ dynamodb = Service("dynamodb", iam="dynamodb")
 streams = Service("dynamodbstreams", iam="dynamodb")
 
 TABLE: Final = "_table"
+RESOURCE: Final = "_resource"
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 Conditions = Mapping[str, str | tuple[str, ...]]
 Describe = Callable[[Context, TableRecord | None, dict[str, Any]], Conditions]
@@ -113,6 +114,34 @@ def on_many(
             return list_checks(ctx, tx, req)
 
         dynamodb.operation(tx=tx, authorize=authorize, unbuilt=unbuilt)(_worded(name, function))
+        return function
+
+    return register
+
+
+def on_resource(tx: TxMode) -> Callable[[Handler], Handler]:
+    """Register an operation on what ResourceArn names: `req[RESOURCE]` is the parsed ARN, `req[TABLE]` its table."""
+
+    def register(function: Handler) -> Handler:
+        name = operation_name(function)
+        action = f"dynamodb:{name}"
+
+        def authorize(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[Check]:
+            door(name).check_types(req)
+            text = req.get("ResourceArn")
+            if text is None:
+                raise ValidationException("Invalid TableArn")
+            if text.count(":") < 5 or "/" not in text.split(":", 5)[5]:
+                raise AccessDeniedException(
+                    f"User: {ctx.caller.arn} is not authorized to perform: {action} on resource: {text or '*'}"
+                )
+            door(name).check(req)
+            owner = table_arn(text)
+            req[RESOURCE] = arn.parse(text)
+            req[TABLE] = table = keys.tables.get(tx, owner.account, owner.region, owner.resource.partition("/")[2])
+            return [access(action, table, text, {})]
+
+        dynamodb.operation(tx=tx, authorize=authorize)(_worded(name, function))
         return function
 
     return register

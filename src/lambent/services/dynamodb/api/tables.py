@@ -107,9 +107,7 @@ def list_tables(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]
     limit = req.get("Limit", _PAGE)
     start = req.get("ExclusiveStartTableName")
     after = keys.tables.key(ctx.account, ctx.region, start) if start is not None else None
-    found = [
-        record.name for _, record in keys.tables.scan(tx, ctx.account, ctx.region, after=after, limit=limit + 1)
-    ]
+    found = [record.name for _, record in keys.tables.scan(tx, ctx.account, ctx.region, after=after, limit=limit + 1)]
     result: dict[str, Any] = {"TableNames": found[:limit]}
     return result | {"LastEvaluatedTableName": found[limit - 1]} if len(found) > limit else result
 

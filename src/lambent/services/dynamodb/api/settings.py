@@ -1,0 +1,174 @@
+"""Settings of tables that have operations of their own: expiry, continuous backups, insights, Kinesis destinations;
+limits and endpoints of the account."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from msgspec.structs import replace
+
+from lambent.contracts.ports import Reader, Transaction
+from lambent.kit import Check, Context
+
+from .. import describe, events, keys
+from ..errors import (
+    ResourceNotFoundException,
+    TableNotFoundException,
+    ValidationException,
+)
+from ..keys import put_table
+from ..model import ACCOUNT_UNITS, DAY_MS, TABLE_UNITS, TableRecord
+from ..service import TABLE, described_table, on_many, on_table
+
+
+@on_table("read", control=True)
+def describe_time_to_live(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
+    table = described_table(req)
+    shown = {"TimeToLiveStatus": "ENABLED" if table.ttl else "DISABLED"}
+    return {"TimeToLiveDescription": shown | {"AttributeName": table.ttl} if table.ttl else shown}
+
+
+@on_table("write", control=True)
+def update_time_to_live(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
+    table = described_table(req)
+    spec = req["TimeToLiveSpecification"]
+    name = spec["AttributeName"]
+    if spec["Enabled"]:
+        if table.ttl:
+            raise ValidationException("TimeToLive is already enabled")
+        table = replace(table, ttl=name, ttl_changed_ms=ctx.now_ms, sweeper=table.sweeper + 1)
+        put_table(tx, table)
+        events.emit_mark(tx, table)
+        events.emit_sweep(tx, table, ctx.now_ms + events.SWEEP_MS)
+    else:
+        if not table.ttl:
+            raise ValidationException("TimeToLive is already disabled")
+        if name != table.ttl:
+            raise ValidationException(
+                f"TimeToLive is active on a different AttributeName: current AttributeName is {table.ttl}"
+            )
+        table = replace(table, ttl="", ttl_changed_ms=ctx.now_ms, sweeper=table.sweeper + 1)
+        put_table(tx, table)
+        events.emit_unmark(tx, table)
+    return {"TimeToLiveSpecification": {"AttributeName": name, "Enabled": spec["Enabled"]}}
+
+
+def _backed_up(req: dict[str, Any]) -> TableRecord:
+    table: TableRecord | None = req[TABLE]
+    if table is None:
+        raise TableNotFoundException(f"Table not found: {req['TableName']}")
+    return table
+
+
+def _backups_view(table: TableRecord, now_ms: int) -> dict[str, Any]:
+    recovery: dict[str, Any] = {"PointInTimeRecoveryStatus": "ENABLED" if table.pitr_since_ms else "DISABLED"}
+    if table.pitr_since_ms:
+        earliest_ms = max(table.pitr_since_ms, now_ms - table.pitr_days * DAY_MS)
+        recovery["RecoveryPeriodInDays"] = table.pitr_days
+        recovery["EarliestRestorableDateTime"] = describe.moment(earliest_ms)
+        recovery["LatestRestorableDateTime"] = describe.moment(now_ms)
+    shown = {"ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription": recovery}
+    return {"ContinuousBackupsDescription": shown}
+
+
+@on_table("read")
+def describe_continuous_backups(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
+    return _backups_view(_backed_up(req), ctx.now_ms)
+
+
+@on_table("write")
+def update_continuous_backups(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
+    table = _backed_up(req)
+    spec = req["PointInTimeRecoverySpecification"]
+    enabled = spec["PointInTimeRecoveryEnabled"]
+    since_ms = (table.pitr_since_ms or ctx.now_ms) if enabled else 0
+    table = replace(table, pitr_since_ms=since_ms, pitr_days=spec.get("RecoveryPeriodInDays", 35))
+    put_table(tx, table)
+    return _backups_view(table, ctx.now_ms)
+
+
+def _insights_key(table: TableRecord, req: dict[str, Any]) -> str:
+    name: str = req.get("IndexName", "")
+    if name and name not in table.by_name:
+        raise ResourceNotFoundException(f"Requested resource not found: Index: {name} not found")
+    return name
+
+
+def _insights_view(table: TableRecord, name: str) -> dict[str, Any]:
+    mode, _ = table.insights.get(name, ("", 0))
+    shown = {"TableName": table.name, "ContributorInsightsStatus": "ENABLED" if mode else "DISABLED"}
+    if mode:
+        shown["ContributorInsightsMode"] = mode
+    return shown | {"IndexName": name} if name else shown
+
+
+@on_table("read")
+def describe_contributor_insights(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
+    table = described_table(req)
+    name = _insights_key(table, req)
+    shown = _insights_view(table, name)
+    mode, changed_ms = table.insights.get(name, ("", 0))
+    if mode:
+        day = f"{table.name}-{name}" if name else table.name
+        kinds = ("PKC", "PKT") if not table.range else ("PKC", "PKT", "SKC", "SKT")
+        rules = [f"DynamoDBContributorInsights-{kind}-{day}-{table.created_ms}" for kind in kinds]
+        shown |= {"ContributorInsightsRuleList": rules}
+    return shown | {"LastUpdateDateTime": describe.moment(changed_ms)} if changed_ms else shown
+
+
+@on_table("write")
+def update_contributor_insights(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
+    table = described_table(req)
+    name = _insights_key(table, req)
+    enable = req["ContributorInsightsAction"] == "ENABLE"
+    mode = req.get("ContributorInsightsMode", "ACCESSED_AND_THROTTLED_KEYS") if enable else ""
+    put_table(tx, replace(table, insights={**table.insights, name: (mode, ctx.now_ms)}))
+    shown = {"TableName": table.name, "ContributorInsightsStatus": "ENABLING" if enable else "DISABLING"}
+    return shown | {"IndexName": name} if name else shown
+
+
+def _on_tables(action: str) -> Any:
+    def list_checks(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[Check]:
+        return [Check(f"dynamodb:{action}", "*")]
+
+    return list_checks
+
+
+@on_many("read", _on_tables("ListContributorInsights"), unbuilt=("NextToken",))
+def list_contributor_insights(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
+    if "TableName" in req:
+        tables = [keys.named_table(tx, ctx, req["TableName"])]
+    else:
+        tables = [table for _, table in keys.tables.scan(tx, ctx.account, ctx.region)]
+    found = [_insights_view(table, name) for table in tables for name in table.insights]
+    return {"ContributorInsightsSummaries": found}
+
+
+@on_table("read")
+def describe_kinesis_streaming_destination(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
+    table = described_table(req)
+    shown = [
+        {
+            "StreamArn": one.stream_arn,
+            "DestinationStatus": one.status,
+            "ApproximateCreationDateTimePrecision": one.precision,
+        }
+        for one in table.destinations
+    ]
+    return {"TableName": table.name, "KinesisDataStreamDestinations": shown}
+
+
+@on_many("read", _on_tables("DescribeLimits"))
+def describe_limits(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "AccountMaxReadCapacityUnits": ACCOUNT_UNITS,
+        "AccountMaxWriteCapacityUnits": ACCOUNT_UNITS,
+        "TableMaxReadCapacityUnits": TABLE_UNITS,
+        "TableMaxWriteCapacityUnits": TABLE_UNITS,
+    }
+
+
+@on_many("read", _on_tables("DescribeEndpoints"))
+def describe_endpoints(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
+    return {"Endpoints": [{"Address": urlsplit(ctx.cloud.settings.endpoint).netloc, "CachePeriodInMinutes": 1440}]}
