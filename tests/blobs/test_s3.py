@@ -224,6 +224,58 @@ async def test_a_collection_goes_page_by_page_and_ends_old_uploads(
     assert len(await keys_in(blobs)) == 2 + 2
 
 
+async def test_a_body_in_parts_must_be_older_than_uploads_get(blobs: S3Blobs) -> None:
+    name = (await blobs.write(stream(data_of(LARGE)))).name
+    assert await blobs.collect([], grace_s=0) == 0
+    assert (await blobs.read(name))[:4] == data_of(4)
+    assert await blobs.collect([], grace_s=0, upload_grace_s=0) == 1
+
+
+async def test_what_cannot_be_deleted_is_told(blobs: S3Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    await blobs.write(stream(b"x"))
+    refused = b"""<?xml version="1.0"?><DeleteResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">
+        <Error><Key>blobs/1</Key><Code>AccessDenied</Code></Error></DeleteResult>"""
+    real = Client._once
+
+    async def once(self: Client, method: str, key: str, query: dict[str, str], *rest: Any) -> answers.Answer:
+        answer = await real(self, method, key, query, *rest)
+        return answer._replace(body=refused) if "delete" in query else answer
+
+    monkeypatch.setattr(Client, "_once", once)
+    with pytest.raises(BlobsError, match="1 of 1 blobs could not be deleted; the first is blobs/1: AccessDenied"):
+        await blobs.collect([], grace_s=0)
+
+
+async def test_closing_does_not_wait_for_a_store_that_hangs(
+    blobs: S3Blobs, seaweed: Seaweed, opened: list[Closable]
+) -> None:
+    name = (await blobs.write(stream(b"x"))).name
+    async with Proxy(seaweed.port) as proxy:
+        far = behind(proxy, blobs, opened)
+        await far.read(name)
+        proxy.stall()
+        far.release(name)
+        assert await _elapsed(far.close()) < 2.5
+    assert await blobs.read(name) == b"x"
+
+
+async def test_errors_that_pass_are_waited_out(blobs: S3Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    busy = b"<?xml version='1.0'?>\n<Error><Code>SlowDown</Code><Message>Reduce your\nrequest rate.</Message></Error>"
+    real = Client._once
+    failed: list[str] = []
+
+    async def once(self: Client, method: str, *rest: Any) -> answers.Answer:
+        if len(failed) < 3:
+            failed.append(method)
+            return answers.Answer((503, 200, 500)[len(failed) - 1], {}, busy)
+        return await real(self, method, *rest)
+
+    monkeypatch.setattr(Client, "_once", once)
+    info = await blobs.write(stream(b"x"))
+    assert failed == ["PUT"] * 3
+    assert await blobs.read(info.name) == b"x"
+
+
 async def test_a_body_goes_on_where_its_connection_broke(
     blobs: S3Blobs, opened: list[Closable], seaweed: Seaweed
 ) -> None:
@@ -303,9 +355,9 @@ async def test_a_store_cut_off_is_one_error_in_time_and_works_again_at_once(
             await proxy.accept()
         assert await _elapsed(far.write(stream(b"x"))) < 0.4
         assert await far.read(name) == data_of(LARGE)
-        await far.close()
         await blobs.collect([name], grace_s=0, upload_grace_s=0)
         assert await uploads_in(blobs) == 0
+        assert await keys_in(blobs) == [f"blobs/{name}", "lambent-cloud"]
 
 
 async def test_a_frozen_store_is_an_error_within_ten_seconds(

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import pytest
 
 from lambent.blobs.errors import BlobsError
@@ -62,3 +65,9 @@ def test_what_is_wrong_is_said_in_one_line(url: str, message: str) -> None:
     assert message in str(error.value)
     assert "\n" not in str(error.value)
     assert "hid" not in str(error.value)
+
+
+def test_who_has_no_object_store_does_not_load_its_client() -> None:
+    code = "import sys, lambent.blobs.urls, lambent.blobs.chunks, lambent.blobs.files, lambent.blobs.memory;"
+    code += "print(sorted({'aiohttp', 'botocore', 'awscrt'} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"

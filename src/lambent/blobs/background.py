@@ -24,10 +24,17 @@ class Background:
         task.add_done_callback(self._ended)
         return task
 
-    async def wait(self) -> None:
-        """Wait until everything has ended."""
+    async def wait(self, longest_s: float | None = None) -> None:
+        """Wait until everything has ended; what takes longer than `longest_s` seconds is cancelled."""
+        end_s = None if longest_s is None else asyncio.get_running_loop().time() + longest_s
         while self._tasks:
-            await asyncio.wait(set(self._tasks))
+            left_s = None if end_s is None else max(0.0, end_s - asyncio.get_running_loop().time())
+            _, late = await asyncio.wait(set(self._tasks), timeout=left_s)
+            for task in late:
+                task.cancel()
+            if late:
+                _log.warning("%s: it took too long", self._what)
+                await asyncio.wait(late)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

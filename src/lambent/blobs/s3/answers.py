@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import NamedTuple
 from xml.etree import ElementTree
 from xml.sax.saxutils import escape
 
+_ERROR = re.compile(rb"\s*(<\?xml[^>]*\?>)?\s*<Error[\s>]")
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
 
 
@@ -21,12 +23,13 @@ class Answer(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """An object, or an unfinished upload (then with its `upload_id`), and when it was written or begun, in the store's
-    time."""
+    """An object, or an unfinished upload (then with its `upload_id`), and how long ago it was written or begun, by the
+    store's own clock. The age of an object `in_parts` is, on AWS, that of its upload's beginning."""
 
     key: str
-    at: datetime
+    age: timedelta
     upload_id: str = ""
+    in_parts: bool = False
 
 
 class Page(NamedTuple):
@@ -47,7 +50,7 @@ def error_of(answer: Answer) -> tuple[str, str]:
 
 def is_error(answer: Answer) -> bool:
     """Whether it is an error. Some operations answer 200 before they know, so the body has the last word."""
-    return answer.status >= 300 or b"<Error>" in answer.body[:1000]
+    return answer.status >= 300 or _ERROR.match(answer.body) is not None
 
 
 def date_of(answer: Answer) -> datetime:
@@ -66,17 +69,20 @@ def text_of(answer: Answer, name: str) -> str:
 
 def objects(answer: Answer) -> Page:
     """A page of ListObjectsV2."""
-    root = _whole(answer)
-    items = [Listed(_text(item, "Key"), _time(_text(item, "LastModified"))) for item in root.iterfind("{*}Contents")]
+    root, now = _whole(answer), _now(answer)
+    items = [
+        Listed(_text(item, "Key"), now - _time(_text(item, "LastModified")), in_parts="-" in _text(item, "ETag"))
+        for item in root.iterfind("{*}Contents")
+    ]
     token = _text(root, "NextContinuationToken")
     return Page(items, {"continuation-token": token} if token else None)
 
 
 def uploads(answer: Answer) -> Page:
     """A page of ListMultipartUploads."""
-    root = _whole(answer)
+    root, now = _whole(answer), _now(answer)
     items = [
-        Listed(_text(item, "Key"), _time(_text(item, "Initiated")), _text(item, "UploadId"))
+        Listed(_text(item, "Key"), now - _time(_text(item, "Initiated")), _text(item, "UploadId"))
         for item in root.iterfind("{*}Upload")
     ]
     if _text(root, "IsTruncated") != "true":
@@ -130,6 +136,11 @@ def _name(element: ElementTree.Element) -> str:
 
 def _text(element: ElementTree.Element, name: str) -> str:
     return element.findtext(f"{{*}}{name}") or ""
+
+
+def _now(answer: Answer) -> datetime:
+    # It answers to the second, and lists to the millisecond.
+    return date_of(answer) + timedelta(seconds=1)
 
 
 def _time(text: str) -> datetime:

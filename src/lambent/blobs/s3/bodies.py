@@ -6,7 +6,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
-from datetime import datetime, timedelta
+from datetime import timedelta
 from hashlib import md5
 from typing import Final
 
@@ -165,11 +165,18 @@ class S3Blobs:
     ) -> int:
         """Remove blobs older than `grace_s` seconds that nothing names, and uploads begun `upload_grace_s` ago and
         never finished; returns how many. Listed first, asked then, as for files."""
+        grace, upload_grace = timedelta(seconds=grace_s), timedelta(seconds=upload_grace_s)
+        # What was uploaded in parts may bear the time at which that began: it must be older than any upload gets.
         old = [
             item.key
-            for item in await self._listed(answers.objects, {"list-type": "2", "max-keys": LISTED_AT_ONCE}, grace_s)
+            async for item in self._listed(answers.objects, {"list-type": "2", "max-keys": LISTED_AT_ONCE})
+            if item.age >= (2 * upload_grace if item.in_parts else grace)
         ]
-        begun = await self._listed(answers.uploads, {"uploads": "", "max-uploads": LISTED_AT_ONCE}, upload_grace_s)
+        begun = [
+            item
+            async for item in self._listed(answers.uploads, {"uploads": "", "max-uploads": LISTED_AT_ONCE})
+            if item.age >= upload_grace
+        ]
         named = await names.asked(in_use)
         lost = [key for key in old if key.removeprefix(self._folder) not in named]
         removed = 0
@@ -191,7 +198,7 @@ class S3Blobs:
     async def close(self) -> None:
         """Remove what was released, unless a hold lasts, let that and what is being undone end, and hang up."""
         self._remove(self._removals.finish())
-        await self._background.wait()
+        await self._background.wait(self._client.limits.patience_s)
         await self._client.close()
 
     def _key(self, name: str) -> str:
@@ -234,21 +241,16 @@ class S3Blobs:
             for name, offset, length in slices:
                 await streams.check(self._client, name, self._key(name), offset + length)
 
-    async def _listed(self, read: Callable[[Answer], Page], query: dict[str, str], grace_s: float) -> list[Listed]:
-        """What has a blob's key and is older than the grace, in the store's own time."""
-        found: list[Listed] = []
+    async def _listed(self, read: Callable[[Answer], Page], query: dict[str, str]) -> AsyncIterator[Listed]:
+        """What has a blob's key, page by page."""
         more: dict[str, str] | None = {}
-        limit: datetime | None = None
         while more is not None:
             answer = await self._client.call("GET", query={**query, "prefix": self._folder, **more})
-            if limit is None:  # it answers to the second, and lists to the millisecond
-                limit = answers.date_of(answer) + timedelta(seconds=1 - grace_s)
             page = await asyncio.to_thread(read, answer)
-            found += [
-                item for item in page.items if item.at <= limit and names.valid(item.key.removeprefix(self._folder))
-            ]
-            more = None if page.more == more or not page.items else page.more
-        return found
+            for item in page.items:
+                if names.valid(item.key.removeprefix(self._folder)):
+                    yield item
+            more = None if page.more == more else page.more
 
     def _remove(self, gone: list[str]) -> None:
         for name in gone:

@@ -12,6 +12,7 @@ from typing import Final, NamedTuple
 from urllib.parse import quote
 
 import aiohttp
+from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
 from lambent.blobs.background import Background
@@ -206,7 +207,7 @@ class Client:
         if self._pool is not None:
             await self._pool.session.close()
             self._pool = None
-        await self._closing.wait()
+        await self._closing.wait(self.limits.patience_s)
 
     async def _once(
         self,
@@ -220,10 +221,8 @@ class Client:
     ) -> Answer:
         await self._signer.ready()
         signed = self._signed(method, key, query, headers)
-        data: AsyncIterator[bytes] | None = None
         if method in ("PUT", "POST"):
             signed["Content-Length"] = str(sum(map(len, body)))
-            data = _sent(body, patience) if body else None
         async with (
             self._session() as session,
             patience.attempt(silence_s),
@@ -231,7 +230,7 @@ class Client:
                 method,
                 self._url(key, query),
                 headers=signed,
-                data=data,
+                data=_Sent(body, patience) if body else None,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(sock_connect=self.limits.connect_s, sock_read=silence_s),
             ) as response,
@@ -288,16 +287,30 @@ def _new_session(limits: Limits) -> aiohttp.ClientSession:
     )
 
 
-async def _sent(body: Sequence[bytes], patience: Patience) -> AsyncIterator[bytes]:
-    """The body, with a sign of progress whenever the connection asks for more."""
-    sent = 0
-    for piece in body:
-        view = memoryview(piece)
-        for start in range(0, len(piece), PIECE_BYTES_MAX):
-            part = view[start : start + PIECE_BYTES_MAX]
-            yield part  # type: ignore[misc]  # the connection takes any buffer
-            sent += len(part)
-            patience.progress(sent)
+class _Sent(aiohttp.Payload):
+    """A request's body, with a sign of progress for every piece that the connection takes. It can be sent again from
+    its beginning, as the library does by itself when a connection turns out to be dead."""
+
+    def __init__(self, pieces: Sequence[bytes], patience: Patience) -> None:
+        super().__init__(pieces, content_type="application/octet-stream")
+        self._pieces = pieces
+        self._patience = patience
+        self._size = sum(map(len, pieces))
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Send everything, no faster than it is taken."""
+        sent = 0
+        for piece in self._pieces:
+            view = memoryview(piece)
+            for start in range(0, len(piece), PIECE_BYTES_MAX):
+                part = view[start : start + PIECE_BYTES_MAX]
+                await writer.write(part)
+                sent += len(part)
+                self._patience.progress(sent)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """The body as text, which nobody asks for."""
+        return b"".join(self._pieces).decode(encoding, errors)
 
 
 def _lower(response: aiohttp.ClientResponse) -> dict[str, str]:
