@@ -19,9 +19,10 @@ from lambent.contracts.ids import Ids
 from lambent.contracts.ports import Blobs, Reader, Store
 from lambent.kv.engines.memory import MemoryStore
 from lambent.kv.engines.rocks import RocksStore
+from lambent.kv.identity import cloud_id
 from lambent.kv.table import Table
 
-KINDS = ("memory", "rocks", "postgres")
+KINDS = ("memory", "rocks", "postgres", "s3")
 
 
 class Thing(msgspec.Struct, frozen=True):
@@ -37,14 +38,17 @@ plain = Table("test.plain", Thing)
 
 def named(tx: Reader) -> Iterator[str]:
     """What the services' blobs_in_use is in a real cloud."""
-    yield from (thing.blob for _, thing in things.scan(tx) if thing.blob)
+    after: bytes | None = None
+    while found := things.scan(tx, after=after, limit=500):
+        yield from (thing.blob for _, thing in found if thing.blob)
+        after = found[-1][0]
 
 
 class Cloud:
-    """A store and a blob store of one of the `KINDS`, which removes what is released at once. `url` is the address of a
-    store, for postgres."""
+    """A store and a blob store of one of the `KINDS` (s3: PostgreSQL, with bodies in a bucket), which removes what is
+    released at once. `url` and `bucket` are the addresses of a store and a blob store that are served."""
 
-    def __init__(self, kind: str, folder: Path, url: str = "", *, arriving: bool = False) -> None:
+    def __init__(self, kind: str, folder: Path, url: str = "", bucket: str = "", *, arriving: bool = False) -> None:
         self.url = url
         self.clock = ManualClock()
         self.ids: Ids = GivenNames() if arriving else Ids(7)
@@ -59,7 +63,18 @@ class Cloud:
             from lambent.kv.engines.postgres import PostgresStore  # deferred: an optional dependency
 
             self.store = PostgresStore(url, self.clock, self.ids)
-            self.blobs = StoreBlobs(self.store, self.clock, self.ids, release_delay_s=0.0)
+            if kind == "s3":
+                from lambent.blobs.s3 import S3Blobs  # deferred: an optional dependency
+
+                self.blobs = S3Blobs(bucket, self.clock, self.ids, release_delay_s=0.0)
+            else:
+                self.blobs = StoreBlobs(self.store, self.clock, self.ids, release_delay_s=0.0)
+
+    async def open(self) -> Cloud:
+        """What needs a running loop."""
+        if hasattr(self.blobs, "open"):
+            await self.blobs.open(await cloud_id(self.store))
+        return self
 
     async def close(self) -> None:
         """Close both."""

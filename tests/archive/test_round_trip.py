@@ -14,11 +14,13 @@ from hypothesis import strategies as st
 from lambent.archive.errors import ArchiveError, BackupFailed, Damaged, NotEmpty
 from lambent.archive.items import PIECE_BYTES, Item, Items, Page, Piece, Restart, Totals
 from lambent.archive.names import GivenNames
+from lambent.archive.source import Source
 from lambent.archive.stream import decode, encode
 from lambent.archive.tables import NODES, PLACE, occupied
 from lambent.archive.target import Target, refuse_occupied
 from lambent.blobs.memory import MemoryBlobs
-from lambent.contracts.events import Event
+from lambent.bus.relay import Relay
+from lambent.contracts.events import Delivery, Event
 from lambent.contracts.ids import Ids
 from lambent.contracts.ports import Store
 from lambent.kv import arriving, hold, nodes, outbox
@@ -27,12 +29,13 @@ from lambent.kv.identity import cloud_id
 from lambent.kv.keys import pack
 from lambent.kv.nodes import NodeRecord
 from tests.archive.clouds import KINDS, Cloud, Thing, gathered, listed, named, one, plain, things
+from tests.support import TestCloud
 
 Maker = Callable[..., Cloud]
 
 _text = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=8)
 contents = st.dictionaries(_text, st.one_of(st.none(), st.binary(max_size=200)), max_size=12)
-kinds = [pytest.param(kind, marks=pytest.mark.slow) if kind == "postgres" else kind for kind in KINDS]
+kinds = [pytest.param(kind, marks=pytest.mark.slow) if kind in ("postgres", "s3") else kind for kind in KINDS]
 
 
 async def rows(store: Store) -> list[tuple[bytes, bytes]]:
@@ -55,7 +58,7 @@ async def same(one: Cloud, other: Cloud) -> None:
 @pytest.mark.parametrize("end", kinds)
 @pytest.mark.parametrize("start", kinds)
 async def test_a_cloud_arrives_as_it_left(make: Maker, start: str, end: str) -> None:
-    source, target = make(start), make(end, arriving=True)
+    source, target = await make(start).open(), await make(end, arriving=True).open()
     bodies = {"none": None, "empty": b"", "small": b"x" * 100, "page": bytes(PIECE_BYTES), "long": b"ab" * 1_300_000}
     for name, body in bodies.items():
         await source.keep(name, body, note=name.upper())
@@ -152,6 +155,25 @@ async def test_events_travel_and_are_due_again(make: Maker, end: str) -> None:
     await target.close()
 
 
+async def test_the_relay_of_a_restored_node_takes_the_events_over() -> None:
+    source, target = TestCloud(1), TestCloud(2)
+    event = Event(target="arn:aws:sqs:::q", payload=b"p", source="", principal="", account="", region="")
+    await source.store.write(lambda tx: tx.emit(event))
+    leaving = Source(source.store, source.blobs, source.clock, source.ids, named)
+    await Target(target.store, MemoryBlobs(GivenNames()), target.clock).fill(leaving.items())
+    delivered: list[bytes] = []
+
+    class Queue:
+        async def deliver(self, delivery: Delivery) -> None:
+            delivered.append(delivery.event.payload)
+
+    target.targets["sqs"] = Queue()
+    relay = Relay(target, target.store.node, alone=True)
+    await relay.start()
+    await relay.settled()
+    assert delivered == [b"p"]
+
+
 @pytest.mark.parametrize("end", kinds)
 @pytest.mark.parametrize("left", ["thing", "blob", "node", "restore"])
 async def test_a_place_that_holds_something_is_refused_and_left_alone(make: Maker, end: str, left: str) -> None:
@@ -164,7 +186,7 @@ async def test_a_place_that_holds_something_is_refused_and_left_alone(make: Make
         await target.store.write(lambda tx: nodes.say(tx, me))
     elif left == "restore":
         await target.store.write(lambda tx: arriving.begin(tx, 1))
-    elif end == "postgres":
+    elif end == "postgres":  # elsewhere bodies are not the store's
         await target.blobs.write(one(b"a body in the store"))
     before = await target.store.read(lambda tx: tx.scan(b"", b"\xff"))
     if before:
@@ -184,14 +206,21 @@ async def test_the_places_own_records_are_not_in_the_way(make: Maker) -> None:
     assert not await target.store.read(occupied)
 
 
+async def eventually_gone(cloud: Cloud, name: str) -> None:
+    """Read a blob until it is not there."""
+    async with asyncio.timeout(10):
+        while True:
+            await cloud.blobs.read(name)
+            await asyncio.sleep(0)
+
+
 @pytest.mark.parametrize("end", kinds)
 async def test_what_breaks_off_leaves_nothing(make: Maker, end: str) -> None:
     source = make("memory")
-    for name in "abcdef":
-        await source.keep(name, name.encode() * 70_000)
+    names = [await source.keep(name, name.encode() * 70_000) for name in "abcdef"]
     data = b"".join([chunk async for chunk in encode(source.source().items())])
     for part in (0.2, 0.6, 0.99):
-        target = make(end, arriving=True)
+        target = await make(end, arriving=True).open()
 
         async def cut(part: float = part) -> object:
             for at in range(0, int(len(data) * part), 50_000):
@@ -199,6 +228,10 @@ async def test_what_breaks_off_leaves_nothing(make: Maker, end: str) -> None:
 
         with pytest.raises(Damaged, match="ends before it is complete"):
             await Target(target.store, target.blobs, target.clock).fill(decode(cut()))
+        for name in names:
+            if end != "rocks":  # there, a thread removes it
+                with pytest.raises(KeyError):
+                    await eventually_gone(target, name)
         await arriving.refuse(target.store)
         await refuse_occupied(target.store)
         await target.close()

@@ -20,7 +20,7 @@ from lambent.kv.errors import StoreError
 
 from .errors import ArchiveError
 from .format import Decoder, Encoder
-from .items import PIECE_BYTES, Items
+from .items import PIECE_BYTES, Item, Items
 
 Bytes = AsyncGenerator[bytes, None]
 
@@ -34,11 +34,14 @@ async def encode(items: Items) -> Bytes:
     try:
         async with aclosing(items):
             async for batch in items:
-                for data in await asyncio.to_thread(encoder.encode, batch):
-                    yield data
+                yield await asyncio.to_thread(_joined, encoder, batch)
     except (ArchiveError, StoreError, BlobsError, OSError) as error:
-        for data in encoder.broken_off(" ".join(str(error).split())):
-            yield data
+        yield b"".join(encoder.broken_off(" ".join(str(error).split())))
+
+
+def _joined(encoder: Encoder, batch: list[Item]) -> bytes:
+    # One piece of about a megabyte: each is a hop to a thread for whoever writes it.
+    return b"".join(encoder.encode(batch))
 
 
 async def decode(data: Bytes) -> Items:
