@@ -193,6 +193,8 @@ async def _queue(folder: Path, most: int, url: str) -> list[Row]:
                 await store.write(lambda tx, count=count, first=there: wait_in_line(tx, first, count))  # type: ignore[misc]
                 there += count
             steps: list[list[float]] = [[], [], []]
+            for _ in range(100):  # statements are prepared, pages are read
+                await once(store, [[], [], []])
             for _ in range(300):
                 await once(store, steps)
             middle = [statistics.median(step) * 1e6 for step in steps]
