@@ -8,7 +8,6 @@ the slowest hundredth, and CPU microseconds per operation here and in the server
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
 import os
 import subprocess
@@ -17,6 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import uvloop
 
 from .contention_work import CASES, work
 
@@ -103,7 +104,7 @@ def main() -> None:
     options = parser.parse_args()
     if options.work:
         number, _, count = options.share.partition("/")
-        asyncio.run(work(options.work, options.url, options.seconds, int(number), int(count)))
+        uvloop.run(work(options.work, options.url, options.seconds, int(number), int(count)))
         return
     rows = [HEAD]
     with _server(options.url) as (schema, pid):

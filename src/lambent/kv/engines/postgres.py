@@ -52,7 +52,7 @@ LOST_MAX: Final = 3
 CONNECTIONS: Final = 16
 PAUSE_NS: Final = 2_000_000
 PAUSE_NS_MAX: Final = 100_000_000
-LOSER_ATTEMPTS: Final = 6
+LOSER_ATTEMPTS: Final = 3
 LOSERS_LOCK: Final = -(1 << 63)
 """Who lost often takes this lock first, so that losers meet one another no more."""
 ROWS_FILE: Final = "postgres.copy"

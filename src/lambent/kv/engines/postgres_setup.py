@@ -46,6 +46,10 @@ def one_line(error: BaseException) -> str:
 
 def complete(url: str) -> str:
     """`url` with what every connection of a store needs; `StoreUnreachable` when it is not a PostgreSQL URL."""
+    credentials, at, _ = url.partition("://")[2].partition("?")[0].rpartition("@")
+    if at and any(character in credentials for character in "@/"):
+        # PostgreSQL would take the end of the password for a host, and name it in its message.
+        raise StoreUnreachable("in the store's address, an @ or / of the user or the password is written %40 or %2F")
     try:
         given = conninfo_to_dict(url)
     except psycopg.ProgrammingError:
