@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import cases
+from . import cases, dynamodb
 from .server import Server, cpu_s, lambent, listener
 from .signed import write_script
 
@@ -81,6 +81,7 @@ def run_all(server: Server, seconds: int, only: str, runtime: str) -> list[list[
         groups = (
             (cases.prepare_s3, cases.S3_CASES),
             (lambda _: None, cases.OTHER_CASES),
+            (dynamodb.prepare, (*dynamodb.CASES, *(dynamodb.LARGE_CASES if dynamodb.LARGE_ITEMS else ()))),
             (lambda url: cases.prepare_function(url, runtime), cases.INVOKE_CASES),
         )
         for prepare, group in groups:

@@ -78,9 +78,8 @@ def prepare_update(req: Mapping[str, Any]) -> Action:
     key = canonical_item(req["Key"])
     update = attribute_updates(req["AttributeUpdates"]) if "AttributeUpdates" in req else None
     legacy = _legacy(req)
-    if req.get("ExpressionAttributeNames") is None and req.get("ExpressionAttributeValues") is None:
-        if "UpdateExpression" not in req and "ConditionExpression" not in req:
-            return Action("Update", key, 0, legacy, update, _EMPTY)
+    if not any(name in req for name in (*expressions, "ExpressionAttributeNames", "ExpressionAttributeValues")):
+        return Action("Update", key, 0, legacy, update, _EMPTY)
     placeholders = _placeholders(req)
     if "UpdateExpression" in req:
         update = placeholders.update(req["UpdateExpression"])

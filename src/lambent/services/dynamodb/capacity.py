@@ -8,7 +8,8 @@ from typing import Any
 from lambent.kit import Context
 
 from .model import TableRecord
-from .writes import Written, write_units
+from .sizes import write_units
+from .writes import Written
 
 
 class Consumed:

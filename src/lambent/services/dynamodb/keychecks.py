@@ -73,18 +73,18 @@ def check_key(table: TableRecord, key: Item) -> None:
     for name in names:
         if name not in key or types[name] not in key[name]:
             raise ValidationException(NO_MATCH)
-    _check_content(table, key)
+    _check_content(table, key, "were invalid: ")
 
 
-def _check_content(table: TableRecord, item: Mapping[str, Mapping[str, Any]]) -> None:
+def _check_content(table: TableRecord, item: Mapping[str, Mapping[str, Any]], words: str = "are not valid. ") -> None:
     for name in table.key_names:
         ((kind, content),) = item[name].items()
         if kind == "N":
             continue
         if not content:
             raise ValidationException(
-                "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an "
-                f"empty {_EMPTY[kind]} value. Key: {name}"
+                f"One or more parameter values {words}The AttributeValue for a key attribute cannot contain an empty "
+                f"{_EMPTY[kind]} value. Key: {name}"
             )
         # A character takes four bytes at most, so most keys need no counting.
         if len(content) * 4 > RANGE_BYTES_MAX:
@@ -116,7 +116,7 @@ def check_update(table: TableRecord, targets: Iterable[str], types: Mapping[str,
     for name in targets:
         if name in table.key_names:
             raise invalid_value(f"Cannot update attribute {name}. This attribute is part of the key")
-    for name, kind in types.items():
-        if name in table.index_keys and kind != table.types[name]:
-            raise wrong_index_type(table, name, kind)
+    for name in table.index_keys:
+        if name in types and types[name] != table.types[name]:
+            raise wrong_index_type(table, name, types[name])
     check_scalar_paths(table, paths)

@@ -35,10 +35,11 @@ class Wanted(NamedTuple):
 
 
 class Page(NamedTuple):
-    """A page: what passed the filter, how many were read, where it ended (None: at the end), and its cost."""
+    """A page: what passed the filter and how many that are, how many were read, where it ended (None: at the end), and
+    its cost."""
 
     items: list[Any]
-    count: int
+    passed: int
     scanned: int
     last: Item | None
     consumed: Consumed
@@ -232,7 +233,7 @@ class Pager:
 
     def answer(self, req: Mapping[str, Any], page: Page) -> dict[str, Any]:
         """The answer to a Query or Scan."""
-        result: dict[str, Any] = {"Count": page.count, "ScannedCount": page.scanned}
+        result: dict[str, Any] = {"Count": page.passed, "ScannedCount": page.scanned}
         if not self._counts:
             result["Items"] = page.items
         if page.last is not None:

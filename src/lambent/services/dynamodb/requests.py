@@ -20,7 +20,7 @@ from msgspec import UNSET, Meta, UnsetType, ValidationError, convert
 
 from lambent import model
 from lambent.model import Shape
-from lambent.wire.validation import compile_constraints
+from lambent.wire.validation import compile_constraints, show
 
 from .errors import SerializationException, ValidationException
 
@@ -48,14 +48,20 @@ _BOXES: Final = {
     "boolean": "Boolean",
     "timestamp": "Date",
 }
+_LIST_IN_MAP: Final = re.compile(
+    r" at 'requestItems\.[^']+\.member' failed to satisfy constraint: Member must have length"
+)
+_WRITES: Final = (
+    "Map value must satisfy constraint: [Member must have length less than or equal to 25, Member must have length "
+    "greater than or equal to 1]"
+)
 _ORDER: Final = {
     "QueryInput": (
         "Select IndexName ReturnConsumedCapacity QueryFilter TableName ConditionalOperator AttributesToGet Limit "
         "KeyConditions"
     ),
     "ScanInput": (
-        "Select TotalSegments ReturnConsumedCapacity ScanFilter IndexName TableName ConditionalOperator AttributesToGet "
-        "Limit Segment"
+        "Select IndexName TotalSegments ReturnConsumedCapacity TableName ConditionalOperator ScanFilter Segment Limit"
     ),
 }
 """The order in which AWS complains, where it matters because only the first complaints are shown."""
@@ -113,6 +119,7 @@ class Door:
         errors: list[str] = []
         assert self._constraints is not None
         self._constraints(named, "", errors)
+        errors = _as_map_values(errors, named)
         if not errors:
             return
         if self._order:
@@ -124,6 +131,14 @@ class Door:
     def _place(self, error: str) -> int:
         path = error.partition("' failed to satisfy")[0].rpartition("at '")[2]
         return self._order.get(path.partition(".")[0], len(self._order))
+
+
+def _as_map_values(errors: list[str], req: dict[str, Any]) -> list[str]:
+    """AWS words lists of wrong lengths in a map of lists (BatchWriteItem) as a constraint on the map's values, once."""
+    kept = [error for error in errors if _LIST_IN_MAP.search(error) is None]
+    if len(kept) == len(errors):
+        return errors
+    return [*kept, f"Value '{show(req['RequestItems'])}' at 'requestItems' failed to satisfy constraint: {_WRITES}"]
 
 
 @cache
@@ -143,17 +158,23 @@ def table_name(text: str) -> str:
 
 
 def _drop_nulls(value: Any) -> None:
-    """Take out members that are null, at any depth: they are as good as absent."""
+    """Take out members that are null, at any depth: they are as good as absent. Booleans that were written as text
+    become some."""
     if value.__class__ is dict:
         for name in [name for name, item in value.items() if item is None]:
             del value[name]
-        for item in value.values():
-            _drop_nulls(item)
+        for name, item in value.items():
+            if item.__class__ is str and name in ("BOOL", "NULL") and item in _BOOLEANS:
+                value[name] = _BOOLEANS[item]
+            else:
+                _drop_nulls(item)
     elif value.__class__ is list:
         for item in value:
             _drop_nulls(item)
 
 
+_BOOLEANS: Final = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+"""Texts that AWS takes for booleans."""
 _BASE64: Final = "^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/][AQgw]==|[A-Za-z0-9+/]{2}[AEIMQUYcgkosw048]=)?$"
 """Base64 with no bit set that stands for nothing."""
 _is_base64 = re.compile(_BASE64).match
@@ -289,6 +310,8 @@ def _scalar(kind: str) -> TypeCheck:
         if isinstance(value, dict):
             raise SerializationException(_STRUCTURE)
         if box == "Boolean" and isinstance(value, str):
+            if value in _BOOLEANS:
+                return
             raise SerializationException("Unexpected token received from parser")
         raise SerializationException(f"{_token(value)} cannot be converted to {box}")
 

@@ -21,7 +21,7 @@ from ..service import TABLE, access, locate, on_many
 from ..sizes import read_units
 from ..values import Item, canonical_item
 from ..writes import collection_metrics
-from .items import check_read, key_of, read_projection, view
+from .items import check_read, read_projection, view
 
 _KEYS_MAX: Final = 100
 _WRITES_MAX: Final = 25
@@ -168,5 +168,4 @@ def _fit(table: TableRecord, action: actions.Action) -> None:
         for name in table.key_names:
             if name not in action.item or table.types[name] not in action.item[name]:
                 raise ValidationException(keychecks.NO_MATCH)
-        keychecks.check_key(table, key_of(table, action.item))
     actions.fit(table, action)

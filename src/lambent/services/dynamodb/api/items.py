@@ -16,7 +16,6 @@ from ..expressions.legacy import attributes_to_get
 from ..expressions.placeholders import Placeholders, check_parameters
 from ..expressions.projections import Projection
 from ..keys import Stored
-from ..model import TableRecord
 from ..service import found_table, on_table
 from ..sizes import read_units
 from ..values import Item, canonical_item
@@ -124,8 +123,3 @@ def _returned(asked: str, ctx: Context, action: actions.Action, outcome: actions
     if source is None or action.update is None:
         return None
     return action.update.pick(source) or None
-
-
-def key_of(table: TableRecord, item: Item) -> Item:
-    """The key attributes of an item."""
-    return {name: item[name] for name in table.key_names}

@@ -23,10 +23,10 @@ _EXPRESSIONS = ("ProjectionExpression", "FilterExpression")
 @on_table("read", describe=item_conditions)
 def scan(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     check_parameters(req, _LEGACY, _EXPRESSIONS, ("FilterExpression",))
+    projection = attributes_to_get(req["AttributesToGet"]) if "AttributesToGet" in req else None
     condition = None
     if req.get("ScanFilter") or "ConditionalOperator" in req:
         condition = legacy_filter(req.get("ScanFilter") or {}, req.get("ConditionalOperator"))
-    projection = attributes_to_get(req["AttributesToGet"]) if "AttributesToGet" in req else None
     start = canonical_start_key(req["ExclusiveStartKey"]) if "ExclusiveStartKey" in req else None
     segment, total = _segment(req)
     values: Any = {}

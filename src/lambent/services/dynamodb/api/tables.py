@@ -88,7 +88,8 @@ def delete_table(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str
     table = described_table(req)
     if table.protected:
         raise ValidationException(
-            f"Resource cannot be deleted as it is currently protected against deletion. Disable deletion protection first."
+            "Resource cannot be deleted as it is currently protected against deletion. "
+            "Disable deletion protection first."
         )
     view = describe.deleted_view(table, describe.totals(tx, table), ctx.now_ms)
     if table.stream:

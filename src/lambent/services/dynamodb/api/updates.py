@@ -89,10 +89,9 @@ def _check(req: dict[str, Any]) -> None:
             )
         seen.add(name)
     if sum("Create" in update or "Delete" in update for update in updates) > 1:
-        if len(updates) > 5:
-            raise LimitExceededException(
-                "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table"
-            )
+        raise LimitExceededException(
+            "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table"
+        )
 
 
 def _changed_settings(ctx: Context, tx: Transaction, table: TableRecord, req: dict[str, Any]) -> TableRecord:
