@@ -9,7 +9,7 @@ import signal
 import stat
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -225,6 +225,7 @@ def test_what_cannot_be_is_one_line_and_nothing_written(tmp_path: Path) -> None:
     assert listing(node.folder) == before
     assert "No such file or directory" in refused(empty, "restore", tmp_path / "nothing")
     assert "unknown store" in refused(empty, "backup", file, "--store", "mysql://localhost/x")
+    assert "cannot be reached" in refused(empty, "backup", file, "--store", "postgresql://me:secret@127.0.0.1:1/x")
     assert "--blobs goes with --store" in refused(empty, "restore", file, "--blobs", "s3://x")
     assert "the same place" in refused(empty, "copy", "--from", node.folder, "--to", node.folder)
     data = file.read_bytes()
@@ -271,6 +272,41 @@ def test_a_backup_that_is_killed_leaves_no_file_and_the_node_unharmed(tmp_path: 
     assert stuck.stdout.read()
     stuck.stdout.close()
     assert stuck.wait(10) == 1
+
+
+def test_a_restore_that_is_killed_leaves_no_cloud(tmp_path: Path, cluster: Cluster) -> None:
+    file, node, url = tmp_path / "file", Node(tmp_path / "second"), cluster.schema()
+    with running(tmp_path / "first") as first:
+        large(first, 192)
+        lambent(first, "backup", file)
+
+    def kill(look: Callable[[], object], *place: str | Path) -> None:
+        command = [str(BIN / "lambent"), "restore", str(file), *map(str, place)]
+        killed = subprocess.Popen(command, env=node.environment(), stdout=subprocess.DEVNULL)
+        eventually(look)
+        killed.send_signal(signal.SIGKILL)
+        killed.wait()
+
+    kill(lambda: list((node.folder / "restoring").glob("blobs/??/*")), "--data", node.folder)
+    assert not (node.folder / "store").exists()
+    assert "there is no cloud in" in refused(node, "backup", tmp_path / "other")
+    lambent(node, "restore", file)
+    with running(node.folder):
+        assert node.folder.joinpath("blobs").exists()
+    table = re.findall("%3D(t[0-9]+)", url)[0] + ".lambent_kv"
+    bodies = rf"SELECT 1 FROM {table} WHERE key >= '\x036b762e626c6f62' AND key < '\x036b762e626c6f63' LIMIT 1"
+    kill(lambda: restored(cluster, bodies), "--store", url)
+    assert "not complete" in refused(node, "backup", tmp_path / "other", "--store", url)
+    assert "one broke off" in refused(node, "restore", file, "--store", url)
+    assert "there is no cloud in that store" in refused(node, "backup", tmp_path / "other", "--store", cluster.schema())
+
+
+def restored(cluster: Cluster, query: str) -> bool:
+    """Whether a store has its table, and keys that the query asks for."""
+    try:
+        return bool(cluster.execute(query))
+    except Exception:
+        return False
 
 
 def test_a_full_disk_is_one_line(tmp_path: Path) -> None:

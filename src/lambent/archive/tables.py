@@ -44,3 +44,8 @@ def occupied(tx: Reader) -> bool:
     place's own records and leftovers of copies do not count."""
     ranges = [*travelling(), *map(table_range, BODIES), table_range("kv.nodes")]
     return any(tx.scan(begin, end, limit=1) for begin, end in ranges)
+
+
+def inhabited(tx: Reader) -> bool:
+    """Whether a store is some cloud's: anything at all, if only its id."""
+    return occupied(tx) or bool(tx.scan(*table_range("kv.cloud"), limit=1))

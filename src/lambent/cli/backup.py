@@ -23,11 +23,13 @@ from lambent.archive.items import Count, Item, Items, Totals
 from lambent.archive.names import GivenNames
 from lambent.archive.source import Source
 from lambent.archive.stream import STANDARD, Bytes, NewFile, decode, encode, read_file
+from lambent.archive.tables import inhabited
 from lambent.archive.target import Target, refuse_occupied
 from lambent.blobs.errors import BlobsError
 from lambent.contracts.clock import SystemClock
 from lambent.contracts.ids import Ids
 from lambent.contracts.ports import Settings
+from lambent.kv import arriving
 from lambent.kv.errors import StoreError
 from lambent.registry import blobs_in_use
 
@@ -92,12 +94,12 @@ def copy(
     skip_missing: SkipMissing = False,
 ) -> None:
     """Copy a cloud from one engine to another; what is written to the first one meanwhile stays behind."""
-    leaving, arriving = _place(source, source_blobs), _place(target, target_blobs)
-    if leaving == arriving:
+    start, end = _place(source, source_blobs), _place(target, target_blobs)
+    if start == end:
         raise Failure("--from and --to are the same place")
     with _failures(), _Meter("copying") as meter:
-        totals = uvloop.run(_copy(leaving, arriving, skip_missing, meter))
-    _report(meter, "copied", f"from {leaving} to {arriving}", totals)
+        totals = uvloop.run(_copy(start, end, skip_missing, meter))
+    _report(meter, "copied", f"from {start} to {end}", totals)
 
 
 def _place(where: str, blobs: str) -> Place:
@@ -135,9 +137,9 @@ async def _restore(name: str, place: Place, meter: _Meter) -> Totals:
     return await _arrive(place, items)
 
 
-async def _copy(leaving: Place, arriving: Place, skip_missing: bool, meter: _Meter) -> Totals:
-    async with _leaving(leaving, skip_missing) as (data, items):
-        return await _arrive(arriving, lambda: meter.watch(decode(data) if data is not None else _required(items)))
+async def _copy(start: Place, end: Place, skip_missing: bool, meter: _Meter) -> Totals:
+    async with _leaving(start, skip_missing) as (data, items):
+        return await _arrive(end, lambda: meter.watch(decode(data) if data is not None else _required(items)))
 
 
 @asynccontextmanager
@@ -192,6 +194,10 @@ async def _open(place: Place, ids: Ids) -> engines.Engines:
     try:
         if isinstance(ids, GivenNames):
             await refuse_occupied(store)
+        elif await store.read(inhabited):
+            await arriving.refuse(store)
+        else:
+            raise Failure("there is no cloud in that store")
         blobs = await engines.open_blobs(place.blobs, store, clock, ids)
     except BaseException:
         await store.close()
