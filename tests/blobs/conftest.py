@@ -13,7 +13,7 @@ import pytest
 from lambent.blobs.chunks import StoreBlobs
 from lambent.blobs.files import FileBlobs
 from lambent.blobs.memory import MemoryBlobs
-from lambent.contracts.clock import ManualClock
+from lambent.contracts.clock import Clock, ManualClock
 from lambent.contracts.ids import Ids
 from lambent.contracts.ports import Blobs, Store
 from lambent.kv.engines.memory import MemoryStore
@@ -73,6 +73,19 @@ def in_bucket(url: str, clock: ManualClock, **options: Any) -> S3Blobs:
 
     asyncio.run(prepare())
     return S3Blobs(url, clock, Ids(), release_delay_s=0, **options)
+
+
+async def open_blobs(url: str, cloud_id: str, clock: Clock, ids: Ids) -> S3Blobs:
+    """Blobs behind `url` for a cloud; whatever cannot be opened is closed again."""
+    from lambent.blobs.s3 import S3Blobs  # deferred: an optional dependency
+
+    found = S3Blobs(url, clock, ids)
+    try:
+        await found.open(cloud_id)
+    except BaseException:
+        await found.close()
+        raise
+    return found
 
 
 KINDS: dict[str, Kind] = {

@@ -16,12 +16,12 @@ import uvloop
 
 from lambent.blobs.chunks import StoreBlobs
 from lambent.blobs.files import FileBlobs
-from lambent.blobs.urls import open_blobs
 from lambent.contracts.clock import SystemClock
 from lambent.contracts.http import FileSlice
 from lambent.contracts.ids import Ids
 from lambent.contracts.ports import Blobs
 from lambent.kv.engines.postgres import PostgresStore
+from tests.blobs.conftest import open_blobs
 from tests.blobs.seaweed import find_binary
 from tests.blobs.seaweed import started as started_seaweed
 from tests.kv.postgres_cluster import find_binaries

@@ -79,7 +79,7 @@ async def test_a_body_is_read_in_pages() -> None:
     name = (await blobs.write(stream(data_of(LARGE)))).name
     assert await rows(store) == 1 + 10
     store.read_rows_max = 0
-    assert await blobs.read(name) == data_of(LARGE)
+    assert await blobs.read(name) == data_of(LARGE) == await content(blobs.stream(name))
     assert store.read_rows_max == READ_CHUNKS
     store.read_rows_max = 0
     assert await content(blobs.slice(name, 3 * CHUNK_BYTES - 1, 2)) == data_of(LARGE)[3 * CHUNK_BYTES - 1 :][:2]

@@ -15,7 +15,7 @@ import pytest
 from lambent.blobs.errors import BlobsError, BlobsUnreachable
 from lambent.contracts.clock import ManualClock, SystemClock
 from lambent.contracts.ids import Ids
-from tests.blobs.conftest import Closable, in_bucket
+from tests.blobs.conftest import Closable, in_bucket, open_blobs
 from tests.blobs.proxy import Proxy
 from tests.blobs.seaweed import SECRET_KEY, Seaweed
 from tests.blobs.test_contract import content, data_of, stream
@@ -24,7 +24,6 @@ aiohttp = pytest.importorskip("aiohttp", reason="aiohttp is not installed")
 
 from lambent.blobs.s3 import S3Blobs, answers, bodies  # noqa: E402
 from lambent.blobs.s3.client import Client, Limits  # noqa: E402
-from lambent.blobs.urls import open_blobs  # noqa: E402
 
 pytestmark = pytest.mark.slow
 
@@ -106,7 +105,9 @@ async def test_bodies_around_the_size_of_a_part(blobs: S3Blobs, size: int) -> No
 async def test_a_body_that_comes_as_one_piece(blobs: S3Blobs) -> None:
     data = data_of(LARGE)
     info = await blobs.write(stream(data, LARGE))
-    assert await blobs.read(info.name) == data
+    assert await blobs.read(info.name) == data == await content(blobs.stream(info.name))
+    with pytest.raises(KeyError):
+        await content(blobs.stream("0" * 32))
 
 
 @pytest.mark.parametrize("digests", [(), ("md5", "crc64nvme")])

@@ -121,6 +121,11 @@ class StoreBlobs:
         check_name(name)
         return b"".join([piece async for piece in self._pieces(name, 0, None)])
 
+    def stream(self, name: str) -> AsyncIterator[bytes]:
+        """A whole blob in pieces, for those who do not know its length; `KeyError` as for `slice`."""
+        check_name(name)
+        return self._pieces(name, 0, None)
+
     def release(self, name: str) -> None:
         """Remove `name` a minute from now, or when its last reader on this node is done with it."""
         if names.valid(name):

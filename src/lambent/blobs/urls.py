@@ -8,10 +8,6 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from lambent.contracts.clock import Clock
-from lambent.contracts.ids import Ids
-from lambent.contracts.ports import Blobs
-
 from .errors import BlobsError
 
 KEYS: Final = ("endpoint", "region", "access_key", "secret_key")
@@ -77,22 +73,6 @@ def parse(url: str) -> S3Location:
         access_key=given.get("access_key", ""),
         secret_key=given.get("secret_key", ""),
     )
-
-
-async def open_blobs(url: str, cloud_id: str, clock: Clock, ids: Ids) -> Blobs:
-    """The blobs at `url`, for the cloud `cloud_id`; `BlobsError` with one clear line when they cannot be used."""
-    location = parse(url)
-    try:
-        from .s3 import S3Blobs  # deferred: its client is heavy, and an optional dependency
-    except ModuleNotFoundError as error:
-        raise BlobsError(f"blobs at s3:// need {error.name}: pip install 'lambent[cluster]'") from None
-    blobs = S3Blobs(location, clock, ids)
-    try:
-        await blobs.open(cloud_id)
-    except BaseException:
-        await blobs.close()
-        raise
-    return blobs
 
 
 def _query(query: str) -> dict[str, str]:

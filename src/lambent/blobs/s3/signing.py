@@ -12,6 +12,7 @@ from awscrt.http import HttpHeaders, HttpRequest
 
 from lambent.blobs.errors import BlobsError
 from lambent.blobs.urls import S3Location
+from lambent.contracts.clock import SystemClock
 
 DEFAULT_REGION = "us-east-1"
 _UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -33,6 +34,7 @@ class Signer:
     def __init__(self, location: S3Location) -> None:
         self._location = location
         self._region = region_of(location)
+        self._machine = SystemClock()
         self._skew = timedelta()
         self._frozen: tuple[str, str, str | None] | None = None
         self._provider: Any = None
@@ -54,7 +56,7 @@ class Signer:
             credentials_provider=self._provider,
             region=self._region,
             service="s3",
-            date=datetime.now(UTC) + self._skew,
+            date=self._now() + self._skew,
             use_double_uri_encode=False,
             should_normalize_uri_path=False,
             signed_body_value=_UNSIGNED,
@@ -65,7 +67,10 @@ class Signer:
 
     def correct(self, date: datetime) -> None:
         """Sign by the store's time from now on."""
-        self._skew = date - datetime.now(UTC)
+        self._skew = date - self._now()
+
+    def _now(self) -> datetime:
+        return datetime.fromtimestamp(self._machine.now_ns() / 1e9, UTC)
 
     async def _find(self) -> None:
         location = self._location
