@@ -1,0 +1,183 @@
+"""Three nodes on one PostgreSQL and one object store, each on a host of its own, with clients at work."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from tests.history.operations import load_operations, load_transactions
+
+from . import witness
+from .balancer import Balancer, client
+from .figures import Observed
+from .hosts import Host, hosts
+from .load import Load
+from .servers import Node, Postgres, Seaweed, eventually
+from .transactions import read_everything
+
+NODES = ("a", "b", "c")
+BUCKET = "drill"
+TRANSACTION_PROCESSES = 2
+SETTLE_S = 150.0
+
+
+class Rig:
+    """What a drill acts upon."""
+
+    def __init__(
+        self, folder: Path, places: dict[str, Host], postgres: Postgres | None, nodes: list[Node], key: tuple[str, str]
+    ) -> None:
+        self.folder = folder
+        self.hosts = places
+        self._postgres = postgres
+        self.nodes = nodes
+        self.key = key
+        self.balancer = Balancer(nodes, key)
+        self.load = Load(self.balancer, BUCKET, folder)
+        self._files: list[Path] = []
+        self._processes: list[subprocess.Popen[str]] = []
+
+    @property
+    def postgres(self) -> Postgres:
+        """The database server; there is none below the embedded engine."""
+        assert self._postgres is not None
+        return self._postgres
+
+    @property
+    def where(self) -> str:
+        """What the hosts are."""
+        return "network namespaces" if all(host.real for host in self.hosts.values()) else "processes side by side"
+
+    def client(self, service: str) -> Any:
+        """A patient client of the first node that lives."""
+        node = next(node for node in self.nodes if not node.ended)
+        return client(node, service, self.key, read_timeout_s=60)
+
+    def begin(self) -> None:
+        """Put the clients to work; the function has run once on each node by then."""
+        witness.prepare(self.client, BUCKET)
+        for number in range(3 * len(self.nodes)):
+            self.balancer.call("put_object", Bucket=BUCKET, Key=f"new/warm-{number}", Body=b"")
+        assert eventually(lambda: len(witness.noted_keys(self.client("s3"))) == 3 * len(self.nodes), 60)
+        self.balancer.answers.clear()
+        self.balancer.errors.clear()
+        if self._postgres is not None:
+            for number in range(TRANSACTION_PROCESSES):
+                self._transact(self._postgres.url, number)
+        self.load.start()
+
+    def _transact(self, url: str, number: int) -> None:
+        file = self.folder / f"transactions-{number}.jsonl"
+        self._files.append(file)
+        command = [sys.executable, "-m", "tests.drills.transactions", "--store", url]
+        with (self.folder / "transactions.log").open("ab") as log:
+            process = subprocess.Popen(
+                [*command, "--file", str(file), "--number", str(number)],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
+            )  # fmt: skip
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n", (self.folder / "transactions.log").read_text()
+        self._processes.append(process)
+
+    def end(self) -> Observed:
+        """Stop the clients, wait for what is still to happen, and read everything back."""
+        self.load.stop()
+        for process in self._processes:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(60) == 0, (self.folder / "transactions.log").read_text()[-3000:]
+        answers, errors = list(self.balancer.answers), dict(self.balancer.errors)
+        settled = self._settle()
+        living = [node.name for node in self.nodes if not node.ended]
+        self.load.read_all(living)
+        if self._postgres is not None:
+            last = self.folder / "transactions-last.jsonl"
+            self._files.append(last)
+            asyncio.run(read_everything(self._postgres.url, last))
+        s3 = self.client("s3")
+        observed = Observed(
+            answers=answers,
+            errors=errors,
+            stored=list(self.load.stored),
+            bodies={stored.key: self._body(living, stored.key) for stored in self.load.stored},
+            effects=witness.effects(s3),
+            settled=settled,
+            operations=load_operations([self.load.path]),
+            transactions=load_transactions(self._files),
+        )
+        self.balancer.close()
+        return observed
+
+    def _settle(self) -> bool:
+        """Wait until every acknowledged object had its effect, and whether that happened."""
+        wanted = {stored.key for stored in self.load.stored if stored.acknowledged}
+        s3 = self.client("s3")
+        return eventually(lambda: wanted <= witness.noted_keys(s3).keys(), SETTLE_S)
+
+    def _body(self, living: list[str], key: str) -> bytes | None:
+        for node in living:
+            answer = self.balancer.call("get_object", Bucket=BUCKET, Key=key, node=node)
+            if answer.outcome == "ok":
+                body: bytes = answer.result["Body"]
+                return body
+        return None
+
+    def close(self) -> None:
+        """End what still runs."""
+        self.load.abandon()
+        for process in self._processes:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
+
+
+@contextmanager
+def cluster(*, spaces: bool | None = None, disk: Path | None = None, blobs: bool = True) -> Iterator[Rig]:
+    """Three nodes; the database lies on `disk`, where one is given. Everything is gone afterwards."""
+    with ExitStack() as stack:
+        folder = _folder(stack)
+        places = stack.enter_context(hosts("pg", "s3", *NODES, spaces=spaces))
+        postgres = Postgres(places["pg"], disk or folder / "pg")
+        stack.callback(lambda: postgres.stop("immediate") if postgres.runs() else None)
+        options = ["--store", postgres.url]
+        if blobs:
+            seaweed = Seaweed(places["s3"], folder / "weed")
+            stack.callback(seaweed.stop)
+            options += ["--blobs", seaweed.url]
+        nodes = [_started(stack, Node(places[name], folder / name, *options)) for name in NODES]
+        rig = Rig(folder, places, postgres, nodes, nodes[0].key or ("test", "test"))
+        stack.callback(rig.close)
+        yield rig
+
+
+@contextmanager
+def single(data: Path | None = None) -> Iterator[Rig]:
+    """One node on the embedded engine, its folder at `data`."""
+    with ExitStack() as stack:
+        folder = _folder(stack)
+        host = Host("a", "127.0.0.1")
+        node = _started(stack, Node(host, data or folder / "a"))
+        rig = Rig(folder, {"a": host}, None, [node], ("test", "test"))
+        stack.callback(rig.close)
+        yield rig
+
+
+def _folder(stack: ExitStack) -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="lambent-drill-"))
+    folder.chmod(0o755)  # the database's user reaches its own folder through it
+    stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def _started(stack: ExitStack, node: Node) -> Node:
+    stack.callback(node.end)
+    return node.start()
