@@ -235,6 +235,11 @@ def test_nothing_but_invalid_comes_of_any_text(text: str) -> None:
         ("doc.part.deep = a", True),
         ("doc.part[0] = a", False),
         ("not not a = :one", True),
+        ("attribute_type(:one, :type) AND NOT attribute_type(word, :type)", True),
+        ("begins_with(:text, word)", True),
+        ("size(a) = :two", False),
+        ("size(a) <> :two", True),
+        ("b between a and a and a = b", True),
     ],
 )
 def test_rules(text: str, answer: bool) -> None:
@@ -245,7 +250,7 @@ def test_rules(text: str, answer: bool) -> None:
         "word": {"S": "ab"},
         "doc": {"M": {"part": {"M": {"deep": {"N": "1"}}}}},
     }
-    bound = {":one": {"N": "1"}, ":two": {"N": "2"}}
+    bound = {":one": {"N": "1"}, ":two": {"N": "2"}, ":type": {"S": "N"}, ":text": {"S": "abc"}}
     condition = compile_condition(text, None)
     condition.check_values(bound)
     assert condition.evaluate(item, bound) is answer

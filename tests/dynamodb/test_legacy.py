@@ -174,7 +174,7 @@ SAME: list[tuple[str, list[dict[str, Any]], str]] = [
     ("NOT_NULL", [], "attribute_exists(a)"),
     ("CONTAINS", [{"S": "bc"}], "contains(a, :0)"),
     ("CONTAINS", [{"N": "5"}], "contains(a, :0)"),
-    ("NOT_CONTAINS", [{"S": "bc"}], "NOT contains(a, :0)"),
+    ("NOT_CONTAINS", [{"S": "bc"}], "attribute_exists(a) AND NOT contains(a, :0)"),
     ("BEGINS_WITH", [{"S": "b"}], "begins_with(a, :0)"),
     ("BEGINS_WITH", [{"B": "Yg=="}], "begins_with(a, :0)"),
     ("IN", [{"N": "5"}, {"N": "7"}], "a IN (:0, :1)"),
@@ -254,6 +254,14 @@ def test_updates() -> None:
     assert "b" not in again
     assert update.assigned_types({}) == {"d": "N", "e": "SS", "f": "L", "g": "N"}
     assert update.top_level == ("b", "c", "d", "e", "f", "g")
+
+
+def test_updates_that_create() -> None:
+    """Nothing at all makes an item; taking away makes none."""
+    assert attribute_updates({}).creates
+    assert attribute_updates({"a": {"Value": {"S": "x"}}}).creates
+    assert not attribute_updates({"a": {"Action": "DELETE"}}).creates
+    assert not attribute_updates({"a": {"Action": "DELETE", "Value": {"SS": ["x"]}}}).creates
 
 
 @pytest.mark.parametrize(

@@ -81,6 +81,12 @@ def test_query(absent: list[str], message: str | None) -> None:
         ({"a": "a"}, {}, 'ExpressionAttributeNames contains invalid key: Syntax error; key: "a"'),
         ({"#a-b": "a"}, None, 'ExpressionAttributeNames contains invalid key: Syntax error; key: "#a-b"'),
         ({"#a": ""}, None, "ExpressionAttributeNames contains invalid value: Empty attribute name for key #a"),
+        (
+            {"#a": "n" * 65536},
+            None,
+            "ExpressionAttributeNames contains invalid value: "
+            "Attribute name is too large, must be less than 65536 bytes for key #a",
+        ),
         (None, {}, "ExpressionAttributeValues must not be empty"),
         (
             None,

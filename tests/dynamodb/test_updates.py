@@ -145,6 +145,17 @@ def test_no_item() -> None:
     assert refusal(lambda: update("SET x.y = :v", item_of(id="k"), exists=False, v=1)) == BAD_PATH
 
 
+def test_creation() -> None:
+    """An update that only takes away makes no item."""
+    assert [
+        compile_update(text, None).creates for text in ("SET a = :v", "ADD a :v REMOVE b", "REMOVE b DELETE c :v")
+    ] == [
+        True,
+        True,
+        False,
+    ]
+
+
 def test_depth() -> None:
     """An update cannot build what a request cannot bring."""
     deep: Plain = "leaf"
@@ -177,6 +188,16 @@ def test_returned_attributes() -> None:
     assert program.top_level == ("b", "c")
     assert program.updated_paths[:3] == (("b", "c"), ("b", "a"), ("c", 1))
     assert ("b", "b") in program.paths
+
+
+def test_returned_elements_of_lists() -> None:
+    """Elements are looked up by their index in the item at hand, also where a removal has moved them."""
+    old = item_of(a={"c": [1, 3, 3, 70]})
+    program = compile_update("REMOVE a.c[1], a.c[7]", None)
+    assert program.pick(old) == item_of(a={"c": [3]})
+    assert program.pick(program.apply(old, {})) == item_of(a={"c": [3]})
+    beyond = compile_update("SET a.c[100] = :v", None)
+    assert beyond.pick(beyond.apply(old, {":v": {"N": "1"}})) == {}
 
 
 def test_assigned_types() -> None:

@@ -78,6 +78,15 @@ def test_base64() -> None:
     assert "base64" in (refusal(lambda: canonical({"B": "ü"})) or "")
 
 
+def test_names() -> None:
+    """1 to 65,535 bytes."""
+    longest = "n" * 65535
+    assert canonical_item({longest: {"M": {longest: {"S": ""}}}}) == {longest: {"M": {longest: {"S": ""}}}}
+    for name, words in (("", "Empty attribute name"), ("n" * 65536, "Attribute name is too large")):
+        assert words in (refusal(lambda name=name: canonical_item({name: {"S": "x"}})) or "")  # type: ignore[misc]
+        assert words in (refusal(lambda name=name: canonical({"M": {name: {"S": "x"}}})) or "")  # type: ignore[misc]
+
+
 def nested(levels: int) -> dict[str, Any]:
     """A text inside some maps and lists."""
     value: dict[str, Any] = {"S": "leaf"}

@@ -34,6 +34,7 @@ ORDERED: Final = frozenset(("S", "N", "B"))
 SETS: Final = frozenset(("SS", "NS", "BS"))
 ELEMENT_OF: Final = {"SS": "S", "NS": "N", "BS": "B"}
 DEPTH_MAX: Final = 32
+NAME_MAX: Final = 65535
 
 EMPTY: Final = "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes"
 TOO_MANY_TYPES: Final = (
@@ -77,7 +78,20 @@ def canonical(value: Mapping[str, Any], depth: int = 1) -> Value:
 
 def canonical_item(item: Mapping[str, Mapping[str, Any]]) -> Item:
     """The canonical form of a map of attributes (Item, Key)."""
-    return {name: canonical(value) for name, value in item.items()}
+    checked: Item = {}
+    for name, value in item.items():
+        if not 0 < len(name) <= NAME_MAX:
+            check_name(name)
+        checked[name] = canonical(value)
+    return checked
+
+
+def check_name(name: str) -> None:
+    """Refuse an attribute's name that is empty or too long."""
+    if not name:
+        raise Invalid(f"{_INVALID}Empty attribute name")
+    if len(name) > NAME_MAX or len(name.encode()) > NAME_MAX:
+        raise Invalid(f"{_INVALID}Attribute name is too large, must be less than {NAME_MAX + 1} bytes")
 
 
 def canonical_start_key(key: Mapping[str, Mapping[str, Any]]) -> Item:
@@ -157,7 +171,12 @@ def _read_binaries(content: Any, depth: int) -> list[str]:
 
 def _read_map(content: Any, depth: int) -> dict[str, Value]:
     depth += 1
-    return {name: canonical(value, depth) for name, value in content.items()}
+    checked = {}
+    for name, value in content.items():
+        if not 0 < len(name) <= NAME_MAX:
+            check_name(name)
+        checked[name] = canonical(value, depth)
+    return checked
 
 
 def _read_list(content: Any, depth: int) -> list[Value]:

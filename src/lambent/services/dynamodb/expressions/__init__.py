@@ -18,6 +18,7 @@ values without an expression). All errors are `Invalid(message)`: a ValidationEx
                  .paths                                 every document path in the text, in order
     Projection   .apply(item) -> item   .paths   .top_level
     Update       .apply(item, values, exists=True) -> item   copy on write; no item: its key, exists=False
+                 .creates                               False: where there is no item it makes none (only removes)
                  .pick(item) -> item                    UPDATED_OLD of the old item, UPDATED_NEW of the new one
                  .paths  .updated_paths  .top_level     (top_level: names of updated attributes, in the text's order)
                  .assigned_types(values) -> {name: type}   of top-level targets where the text settles it (index keys)

@@ -171,8 +171,6 @@ class _Walk:
             self._check_type(function, operands[1], _STRING)
             if isinstance(operands[1], ValueNode):
                 checks.steps.append(_type_name(checks, operands[1].name))
-            if not isinstance(first, PathNode):
-                checks.needs_path(function)
 
     def _check_type(self, function: str, operand: Node, allowed: frozenset[str]) -> None:
         if isinstance(operand, ValueNode):

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ..numbers import Invalid
-from ..values import ORDERED, SETS, TYPES, Item, Value, canonical, compare
+from ..values import ORDERED, SETS, TYPES, Item, Value, canonical, check_name, compare
 from .checks import Values
 from .conditions import Condition
 from .editing import Edit
@@ -99,6 +99,7 @@ def attributes_to_get(given: Sequence[str]) -> Projection:
     for name in given:
         if name in seen:
             raise Invalid(f"{_PREFIX}Duplicate value in attribute name: {name}")
+        check_name(name)
         seen.add(name)
     paths = tuple((name,) for name in given)
     return Projection(picker(paths), _unchecked, paths, frozenset())
@@ -192,7 +193,10 @@ def _node(name: str, operator: str, values: list[Value], own: dict[str, Value]) 
     if operator in _OPERATORS:
         return Operation(_OPERATORS[operator], operands)
     call = Call(_FUNCTIONS[operator], operands)
-    return Operation("NOT", (call,)) if operator == "NOT_CONTAINS" else call
+    if operator == "NOT_CONTAINS":
+        # Unlike NE, it is false of an attribute that is not there.
+        return Operation("AND", (Call("attribute_exists", operands[:1]), Operation("NOT", (call,))))
+    return call
 
 
 def _edit(name: str, action: str, value: Value | None) -> Edit:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ..numbers import Invalid
-from ..values import Value, canonical
+from ..values import NAME_MAX, Value, canonical
 from .conditions import Condition, compile_condition
 from .keyconditions import KeyCondition, compile_key_condition
 from .projections import Projection, compile_projection
@@ -113,6 +113,11 @@ def _check_names(names: Mapping[str, str]) -> None:
     for key, name in names.items():
         if not name:
             raise Invalid(f"{_NAMES} contains invalid value: Empty attribute name for key {key}")
+        if len(name) > NAME_MAX:
+            raise Invalid(
+                f"{_NAMES} contains invalid value: "
+                f"Attribute name is too large, must be less than {NAME_MAX + 1} bytes for key {key}"
+            )
 
 
 def _canonical_values(values: Mapping[str, Mapping[str, Any]]) -> dict[str, Value]:

@@ -38,13 +38,15 @@ class Update:
     `apply(item, values, exists)` gives the item afterwards; the item before, with its values, stays as it is. Where
     there is no item, it is given the key's attributes and `exists` is False. `pick(item)` cuts an item, old or new,
     down to what the update names. `updated_paths` are the targets and `paths` also those that are read, resolved, in
-    the text's order; `top_level` are the targets' first names, each once.
+    the text's order; `top_level` are the targets' first names, each once. `creates` is False for an update that only
+    takes things away: where there is no item, DynamoDB makes none for it.
     """
 
     __slots__ = (
         "_edits",
         "_flat",
         "check_values",
+        "creates",
         "names_used",
         "paths",
         "pick",
@@ -62,6 +64,7 @@ class Update:
         values_used: frozenset[str] = frozenset(),
     ) -> None:
         self._edits = edits
+        self.creates = not edits or any(edit.kind in ("SET", "ADD") for edit in edits)
         self._flat = all(len(edit.target) == 1 for edit in edits)
         self.check_values = check
         self.paths = paths
