@@ -40,6 +40,10 @@ PREFIX = "One or more parameter values were invalid: "
             "Value and AttributeValueList cannot be used together for Attribute: a",
         ),
         (
+            {"Value": {"S": "a"}, "AttributeValueList": []},
+            "Value and AttributeValueList cannot be used together for Attribute: a",
+        ),
+        (
             {"AttributeValueList": [{"S": "a"}]},
             "AttributeValueList can only be used with a ComparisonOperator for Attribute: a",
         ),

@@ -125,11 +125,11 @@ def _expectation(name: str, entry: Mapping[str, Any], values: list[Value]) -> _T
     value = entry.get("Value")
     listed = entry.get("AttributeValueList")
     problem = ""
-    if operator is not None:
+    if value is not None and listed is not None:
+        problem = "Value and AttributeValueList cannot be used together"
+    elif operator is not None:
         if exists is not None:
             problem = "Exists and ComparisonOperator cannot be used together"
-        elif value is not None and listed is not None:
-            problem = "Value and AttributeValueList cannot be used together"
         elif value is None and listed is None and operator not in ("NULL", "NOT_NULL"):
             problem = f"Value or AttributeValueList must be used with ComparisonOperator: {operator}"
     elif listed is not None:
