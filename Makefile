@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test check lint types unit format bench clean
+.PHONY: help install install-dev demo test check lint types unit soak format bench clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -42,6 +42,10 @@ types: $(VENV)/.installed-dev
 
 unit: $(VENV)/.installed-dev
 	@$(BIN)/pytest tests -m "not slow and not e2e"
+
+SECONDS ?= 3600
+soak: $(VENV)/.installed-dev  ## Simulate the cloud with new seeds for SECONDS=3600; a failure says how to replay it
+	@$(BIN)/python -m tests.simulation --seconds $(SECONDS)
 
 format: $(VENV)/.installed-dev  ## Put the code into its one form
 	@$(BIN)/ruff check --fix-only src tests bench apps scripts

@@ -46,9 +46,15 @@ class Ground:
         self.bodies = Bodies()
         self.targets: dict[str, Callable[[SimNode], Target]] = {}
         """Targets of the simulation's own, by service."""
+        self.strike: Callable[[SimNode], None] = _nothing
+        """Kill a node within its next steps."""
         self.shared = shared
         self.memory = Memory(NodeClock(loop.world), Ids(chance.getrandbits(64)), shared)
         self.validate: Callable[[str, str, Mapping[str, Any]], dict[str, Any]] = _trust
+
+
+def _nothing(node: SimNode) -> None:
+    pass
 
 
 def _trust(service: str, operation: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,7 +85,7 @@ class SimNode(Cloud):
         self.ids = Ids(chance.getrandbits(64))
         self.settings = Settings()
         inner = ground.memory.open(self.clock, self.ids)
-        self.store = NodeStore(inner, chance, ground.weather)
+        self.store = NodeStore(inner, chance, ground.weather, lambda: ground.strike(self))
         self.blobs = NodeBlobs(ground.bodies, self.ids, self.clock, chance, ground.weather)
         self.directory = IamDirectory(self)
         self.guard = PolicyGuard(self)
@@ -87,6 +93,8 @@ class SimNode(Cloud):
         self.api = Dispatcher(self, load_service, ground.validate)
         self.compute = FakeCompute(loop, name, ground.journal)
         self.spawn = self._spawn
+        self.serving = False
+        """Whether it has started and takes requests."""
         self.waiting: dict[int, Settle] = {}
         """How to tell the clients whose requests are under way that this node is gone."""
         self.host.context.run(self._connect)
@@ -113,6 +121,7 @@ class SimNode(Cloud):
                 if self.ground.shared:
                     await self.members.start()
                 await self.relay.start()
+                self.serving = True
                 return
             except StoreError:
                 # A node whose store fails while it starts is started again by whoever watches it.

@@ -31,10 +31,12 @@ class Weather:
         self.failure_share = 0.0
         """Of writes: lost to conflicts, refused, or (on a shared store) of unknown outcome."""
         self.read_failure_share = 0.0
+        self.strike_share = 0.0
+        """Of writes: around whose commit the node is killed."""
 
     def clear(self) -> None:
         """No more faults."""
-        self.conflict_share = self.failure_share = self.read_failure_share = 0.0
+        self.conflict_share = self.failure_share = self.read_failure_share = self.strike_share = 0.0
 
 
 class NodeStore:
@@ -44,8 +46,9 @@ class NodeStore:
     told.
     """
 
-    def __init__(self, inner: MemoryStore, chance: random.Random, weather: Weather) -> None:
+    def __init__(self, inner: MemoryStore, chance: random.Random, weather: Weather, strike: Callable[[], None]) -> None:
         self.inner = inner
+        self._strike = strike
         self.clock: Clock = inner.clock
         self.ids: Ids = inner.ids
         self._chance = chance
@@ -85,6 +88,8 @@ class NodeStore:
         if self._chance.random() < self._weather.failure_share:
             result: T = await self._fail(fn)
             return result
+        if self._chance.random() < self._weather.strike_share:
+            self._strike()
         result = await self.inner.write(fn)
         await self._wait()
         return result

@@ -43,15 +43,25 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     crash_every_s: float
     crash_at_step: bool
     """Crashes strike a node while it runs, whichever step it is at, instead of at a time."""
+    strike_share: float
+    """Of the commits: the node is killed within the steps around it."""
     pause_every_s: float
     pause_s_max: float
     jump_every_s: float
     jump_s_max: float
     collect_every_s: float
 
+    @property
+    def calm(self) -> bool:
+        """Whether nothing goes wrong but conflicts, which nobody is to notice."""
+        shares = (self.failure_share, self.read_failure_share, self.strike_share)
+        return not any((*shares, self.crash_every_s, self.pause_every_s, self.jump_every_s))
+
     @classmethod
     def draw(cls, chance: random.Random, services: tuple[str, ...], calm: bool = False) -> Plan:
         """A plan by chance: each kind of trouble is there or not, so that a run is not always of everything."""
+
+        calm = calm or chance.random() < 0.2
 
         def maybe(value: float, share: float = 0.5) -> float:
             return value if not calm and chance.random() < share else 0.0
@@ -72,6 +82,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             read_failure_share=maybe(chance.choice((0.01, 0.05)), 0.3),
             crash_every_s=maybe(chance.choice((1, 10, 60)), 0.7),
             crash_at_step=chance.random() < 0.5,
+            strike_share=maybe(chance.choice((0.005, 0.02)), 0.3),
             pause_every_s=maybe(chance.choice((10, 60))),
             pause_s_max=chance.choice((5, 20, 60)),
             jump_every_s=maybe(chance.choice((5, 60)), 0.4),
@@ -127,6 +138,7 @@ class World:
         self._tokens = itertools.count()
         self._ending = False
         self._log = _Listener(self)
+        self.ground.strike = self._strike
 
     def say(self, *words: object) -> None:
         """A line of the trace."""
@@ -167,8 +179,8 @@ class World:
     ) -> Outcome:
         """Have a node do `work`. `told` hears how it really ended, perhaps long after the client has given up, which
         the client sees as `Lost`."""
-        while not (nodes := self.living()):
-            await pause(0.5)
+        while not (nodes := [node for node in self.living() if node.serving]):
+            await pause(0.1)
         node = self.chance.choice(nodes)
         self.operations += 1
         token = next(self._tokens)
@@ -226,9 +238,11 @@ class World:
         weather.conflict_share = plan.conflict_share
         weather.failure_share = plan.failure_share
         weather.read_failure_share = plan.read_failure_share
+        weather.strike_share = plan.strike_share
         tasks = [self.clients.start(script) for script in scripts]
-        for trouble in (self._crash_at_times, self._pause_at_times, self._jump_at_times, self._collect_at_times):
-            self.loop.world.start(trouble())
+        troubles = (self._crash_at_times, self._pause_at_times, self._jump_at_times, self._collect_at_times)
+        for trouble in (*troubles, self._watch):
+            self.loop.world.start(trouble()).add_done_callback(self._watched)
         await asyncio.wait(tasks)
         for task in tasks:
             task.result()
@@ -294,6 +308,24 @@ class World:
         if wanted != there:
             raise Violation(f"blobs missing: {wanted - there}; blobs that nobody names: {there - wanted}")
 
+    async def _watch(self) -> None:
+        """What must be true at any time."""
+        while not self._ending:
+            self._check_always()
+            await pause(self.chance.choice((0.1, 1, 5)))
+
+    def _check_always(self) -> None:
+        ids = [entry.id for _, (_, entry) in self.ground.memory.look(outbox.pending)]
+        if len(ids) != len(set(ids)):
+            raise Violation(f"an event is in the outbox twice: {sorted(id for id in ids if ids.count(id) > 1)[0]}")
+        missing = self.missing_blobs()
+        if missing:
+            raise Violation(f"blobs missing: {missing}")
+
+    def _watched(self, task: asyncio.Future[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            self.loop.failures.append(str(task.exception()))
+
     # Trouble
 
     async def _crash_at_times(self) -> None:
@@ -319,11 +351,44 @@ class World:
         if self.nodes[index] is None or (self._ending and not even_at_the_end):
             return
         self.crashes += 1
+        dead = self.nodes[index]
+        assert dead is not None
         self.kill(index)
+        self._expect_takeover(dead)
         down_s = self.chance.choice((0.01, 1.0, 15.0, 60.0)) * self.chance.random()
         self.loop.call_at_ns(
             self.loop.now_ns + int(down_s * SECOND_NS), self._reboot, index, context=self.loop.world.context
         )
+
+    def _expect_takeover(self, dead: SimNode) -> None:
+        """In fair weather somebody who was there takes over all leases of a dead node within ten seconds."""
+        plan = self.plan
+        if plan.failure_share or plan.read_failure_share or plan.jump_every_s or plan.pause_every_s:
+            return
+        witnesses = [node for node in self.living() if node.serving]
+
+        def check() -> None:
+            if not any(node in witnesses for node in self.living()):
+                return
+            for _, (_, entry) in self.ground.memory.look(outbox.pending):
+                if entry.owner == dead.store.node:
+                    self.loop.failures.append(f"ten seconds after the end of {dead.name} it still holds {entry.id}")
+
+        self.loop.call_at_ns(self.loop.now_ns + 10 * SECOND_NS, check, context=self.loop.world.context)
+
+    def _strike(self, node: SimNode) -> None:
+        """Kill a node within its next few steps."""
+        left = self.chance.randrange(6)
+
+        def step(host: Host) -> None:
+            nonlocal left
+            left -= host is node.host
+            if left < 0 and node in self.nodes:
+                self.crash(node)
+            elif node in self.nodes and not self._ending:
+                self.loop.trip(0, step)
+
+        self.loop.trip(0, step)
 
     def _reboot(self, index: int) -> None:
         if self.nodes[index] is None:
@@ -353,9 +418,6 @@ class World:
     async def _collect_at_times(self) -> None:
         while await self._after(self.plan.collect_every_s):
             await self.request(lambda node: node.collect(), lambda outcome: None, "collect")
-            missing = self.missing_blobs()
-            if missing:
-                raise Violation(f"blobs missing: {missing}")
 
     async def _after(self, mean_s: float) -> bool:
         """Wait for the next time; False when there is none."""

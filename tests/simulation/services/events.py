@@ -157,7 +157,7 @@ class Events(Workload):
         lost = {
             json.loads(event.payload)
             for reason, event in self.world.given_up.values()
-            if event.target == PROBE and reason.startswith("its lease")
+            if event.target in (PROBE, DEAD) and reason.startswith("its lease")
         }
         for number, asked in self.asked.items():
             there = look(lambda tx, number=number: tx.get(_row(number))) is not None  # type: ignore[misc]
@@ -175,7 +175,7 @@ class Events(Workload):
         words = ("event", asked, "had", attempts, "buried" if buried else "not buried")
         if asked.kills:
             insist(len(attempts) <= bus.LOSSES_MAX, "delivered for ever:", *words)
-            insist(buried and lost, "an event that kills nodes was not given up:", *words)
+            insist(lost, "an event that kills nodes was not given up:", *words)
             return
         done = [row for row in attempts if row.ended == "done"]
         last = asked.attempts_max if asked.fail >= asked.attempts_max else asked.fail + 1
@@ -185,28 +185,17 @@ class Events(Workload):
             insist(buried or lost, "refused and not buried:", *words)
         elif asked.fail >= asked.attempts_max:
             insist(not done, "how did it succeed:", *words)
-            insist(buried, "failed and not buried:", *words)
+            insist(buried or lost, "failed and not buried:", *words)
             tried = any(row.attempt == last and row.ended == "failed" for row in attempts)
             insist(tried or lost, "buried before its last attempt:", *words)
         else:
             insist(bool(done) or lost, "never delivered to the end:", *words)
             insist(not buried or lost, "delivered and buried:", *words)
         self._check_times(asked, attempts, words)
-        if self._calm():
+        if self.world.plan.calm:
             numbers = [row.attempt for row in attempts]
             insist(numbers == sorted(set(numbers)), "an attempt was repeated without need:", *words)
             insist(self.buried.count(number) <= 1, "buried twice:", *words)
-
-    def _calm(self) -> bool:
-        plan = self.world.plan
-        trouble = (
-            plan.crash_every_s,
-            plan.pause_every_s,
-            plan.jump_every_s,
-            plan.failure_share,
-            plan.read_failure_share,
-        )
-        return not any(trouble)
 
     def _check_times(self, asked: Asked, attempts: list[Attempt], words: tuple[Any, ...]) -> None:
         """Attempts begin no earlier than the schedule says; without trouble, not much later either."""
@@ -214,7 +203,7 @@ class Events(Workload):
         slack_ns = int((1 + 10 * self.world.plan.delay_s_max) * SECOND_NS)
         first_ns = min((row.began_ns for row in attempts), default=asked.at_ns)
         insist(first_ns >= asked.at_ns - off_ns, "a timer went off early:", *words)
-        if self._calm():
+        if self.world.plan.calm:
             due_ns = max(asked.at_ns, self.acknowledged[asked.number])
             insist(first_ns <= due_ns + slack_ns, "delivered late:", *words)
         for number in range(2, asked.attempts_max + 1):
@@ -225,7 +214,7 @@ class Events(Workload):
             insist(bool(ended), "an attempt counts that did not fail:", *words)
             delay_ns = asked.delays_s[min(number - 1, len(asked.delays_s)) - 1] * SECOND_NS
             insist(min(begun) >= min(ended) + delay_ns - off_ns, "tried again too early:", *words)
-            if self._calm():
+            if self.world.plan.calm:
                 insist(min(begun) <= max(ended) + delay_ns + slack_ns, "tried again too late:", *words)
 
 

@@ -196,19 +196,8 @@ class Lambda(Workload):
             insist(bool(records), "nobody told the destination:", *words)
         elif not good:
             insist(letter, "no dead letter:", *words)
-        if self._calm():
+        if self.world.plan.calm:
             self._check_schedule(asked, ended, runs_max, words)
-
-    def _calm(self) -> bool:
-        plan = self.world.plan
-        trouble = (
-            plan.crash_every_s,
-            plan.pause_every_s,
-            plan.jump_every_s,
-            plan.failure_share,
-            plan.read_failure_share,
-        )
-        return not any(trouble)
 
     def _check_schedule(
         self, asked: Asked, ended: list[tuple[Run, int, str]], runs_max: int, words: tuple[object, ...]

@@ -104,6 +104,9 @@ class S3(Workload):
         self.versions: dict[tuple[str, str], list[tuple[int, str]]] = {place: [] for place in self.objects}
         self.written: dict[str, str] = {}
         """How writes into the notifying bucket ended, by ETag: acknowledged, refused, or nobody knows."""
+        self.uploads: list[dict[str, Any]] = []
+        """Uploads that were left alone, with all that it takes to complete them."""
+        self._hot = (chance.choice(tuple(MODES)), chance.choice(KEYS))
         self._count = 0
 
     async def prepare(self, client: Client) -> None:
@@ -160,6 +163,9 @@ class S3(Workload):
         return body, hashlib.md5(body, usedforsecurity=False).hexdigest()
 
     def _place(self, client: Client) -> tuple[str, str]:
+        # One key that everybody wants shows races that many keys would not.
+        if client.chance.random() < 0.5:
+            return self._hot
         return client.chance.choice(tuple(MODES)), client.chance.choice(KEYS)
 
     # Stories
@@ -357,6 +363,7 @@ class S3(Workload):
             await client.think()
         end = client.chance.random()
         if end < 0.2:
+            self.uploads.append({**where, "MultipartUpload": _parts(bodies)})
             return
         if end < 0.35:
             await self._abort(client, where, bodies)
@@ -399,6 +406,19 @@ class S3(Workload):
                 told = tell(history, history.begin("get"), self._read)
                 await self._get(client, told, Bucket=bucket, Key=key)
         self._check_notifications()
+
+    async def check_later(self, client: Client) -> None:
+        """See `Workload`. Every version, and every part of an upload that was left alone, still has its body."""
+        for bucket, key in self.objects:
+            listed = await client.must("s3", "ListObjectVersions", Bucket=bucket, Prefix=key)
+            for row in listed.get("Versions", []):
+                tag = row["ETag"].strip('"')
+                found = await self._get(client, _ignore, Bucket=bucket, Key=key, VersionId=row["VersionId"])
+                insist(isinstance(found, Answer) and self._read(found.result) == tag, "no body of", key, tag, found)
+        for upload in self.uploads:
+            await client.must("s3", "CompleteMultipartUpload", **upload)
+            found = await self._get(client, _ignore, Bucket=upload["Bucket"], Key=upload["Key"])
+            insist(isinstance(found, Answer), "no body of a late upload:", upload, found)
 
     def _check_notifications(self) -> None:
         heard: set[str] = set()
@@ -459,6 +479,10 @@ class Attempts:
 def _parts(bodies: list[bytes]) -> dict[str, Any]:
     digests = [hashlib.md5(body, usedforsecurity=False).hexdigest() for body in bodies]
     return {"Parts": [{"PartNumber": number, "ETag": f'"{tag}"'} for number, tag in enumerate(digests, 1)]}
+
+
+def _ignore(outcome: Outcome) -> None:
+    pass
 
 
 def _deleted(result: dict[str, Any]) -> str:
