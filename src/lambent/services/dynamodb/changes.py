@@ -40,7 +40,10 @@ def switch_stream(tx: Transaction, ids: Ids, table: TableRecord, spec: dict[str,
         raise ValidationException(
             "One or more parameter values were invalid: StreamViewType must be specified when StreamEnabled is true"
         )
-    label = datetime.fromtimestamp(now_ms / 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{now_ms % 1000:03d}"
+    named_ms = now_ms
+    while keys.streams.get(tx, table.account, table.region, table.name, _label(named_ms)) is not None:
+        named_ms += 1  # an earlier stream of this table was made in the same millisecond
+    label = _label(named_ms)
     stream = StreamRecord(
         account=table.account,
         region=table.region,
@@ -55,6 +58,10 @@ def switch_stream(tx: Transaction, ids: Ids, table: TableRecord, spec: dict[str,
     keys.put_stream(tx, stream)
     events.emit_trim(tx, stream, now_ms)
     return replace(table, stream=label, stream_view=view, stream_prefix=stream.prefix)
+
+
+def _label(time_ms: int) -> str:
+    return datetime.fromtimestamp(time_ms // 1000, UTC).strftime("%Y-%m-%dT%H:%M:%S.") + f"{time_ms % 1000:03d}"
 
 
 def end_stream(tx: Transaction, table: TableRecord, now_ms: int) -> TableRecord:
