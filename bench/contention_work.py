@@ -6,6 +6,7 @@ import asyncio
 import json
 import sys
 from collections.abc import Awaitable, Callable
+from functools import partial
 from time import perf_counter, process_time, time_ns
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from lambent.kv import outbox
 from lambent.kv.engines.postgres import PostgresStore
 
 WRITERS: Final = 48
+CLAIMED_MAX: Final = 64
 VALUE: Final = b"v" * 200
 EVENT: Final = Event(
     target="arn:aws:lambda:us-east-1:000000000000:function:f",
@@ -40,6 +42,13 @@ class Worker:
         self.until = 0.0
         self.commits = 0
         self.taken_ms: list[float] = []
+        self.added: asyncio.Queue[bytes] = asyncio.Queue(CLAIMED_MAX)
+        self.room = asyncio.Semaphore(256)
+
+    def hear(self, added: list[tuple[bytes, int]]) -> None:
+        """Keep the keys of what was emitted here."""
+        for key, _ in added:
+            self.added.put_nowait(key)
 
     @property
     def on(self) -> bool:
@@ -106,6 +115,20 @@ async def _insert(worker: Worker, writer: int) -> None:
         done += 1
 
 
+def _look(begin: bytes, tx: Reader) -> int:
+    return len(tx.scan(begin, begin + b"\xff", limit=200))
+
+
+async def _list(worker: Worker, writer: int) -> None:
+    """One in six lists pages of rows that the others write, as a client that looks through a bucket."""
+    if writer % 6:
+        await _insert(worker, writer)
+        return
+    while worker.on:
+        begin = b"item/%d/%d/" % (worker.number, writer + 1)
+        await worker.timed(worker.read(partial(_look, begin)))
+
+
 async def _read(worker: Worker, writer: int) -> None:
     key = b"own/%d/%d" % (worker.number, writer)
     await worker.write(lambda tx: _count(tx, key))
@@ -115,15 +138,13 @@ async def _read(worker: Worker, writer: int) -> None:
 
 async def _events(worker: Worker, writer: int) -> None:
     """As a node with its own events: emit, look, deliver, done."""
-    added: asyncio.Queue[bytes] = asyncio.Queue()
     if writer == 0:
-        worker.store.subscribe(lambda pairs: [added.put_nowait(key) for key, _ in pairs] and None)
-        worker.queue = added  # type: ignore[attr-defined]
+        worker.store.subscribe(worker.hear)
     await asyncio.sleep(0)
 
     async def once() -> None:
         await worker.write(lambda tx: tx.emit(EVENT))
-        key = await worker.queue.get()  # type: ignore[attr-defined]
+        key = await worker.added.get()
         await worker.read(lambda tx: outbox.load(tx, key))
         await worker.write(lambda tx: outbox.done(tx, key))
 
@@ -132,20 +153,33 @@ async def _events(worker: Worker, writer: int) -> None:
 
 
 async def _queue(worker: Worker, writer: int) -> None:
-    """Two thirds emit what is due at once to anybody; one third claims batches and does them. A delivery counts."""
+    """Two thirds emit what is due at once to anybody. One task of a process claims, as its relay does, and the rest
+    do what was claimed. A delivery counts, from its claim to its end."""
     if writer % 3:
         while worker.on:
-            await worker.write(lambda tx: tx.emit(EVENT, at_ns=time_ns() + 1_000_000))
             # Producers that run away would make this a measurement of a backlog.
-            await asyncio.sleep(0.002)
+            await worker.room.acquire()
+            await worker.write(lambda tx: tx.emit(EVENT, at_ns=time_ns() + 1_000_000))
         return
-    while worker.on:
-        claimed = await outbox.claim_due(worker, time_ns(), 16, outbox.LEASE_NS, worker.store.node)  # type: ignore[arg-type]
-        if not claimed:
-            await asyncio.sleep(0.005)
-        await asyncio.gather(
-            *(worker.timed(worker.write(lambda tx, key=key: outbox.done(tx, key))) for key, _ in claimed)  # type: ignore[misc]
-        )
+    if writer == 0:
+        while worker.on:
+            node = worker.store.node
+            claimed = await outbox.claim_due(worker, time_ns(), CLAIMED_MAX, outbox.LEASE_NS, node)  # type: ignore[arg-type]
+            for key, _ in claimed:
+                await worker.added.put(key)
+            if not claimed:
+                await asyncio.sleep(0.005)
+        for _ in range(worker.writers):
+            worker.room.release()
+            await worker.added.put(b"")
+        return
+    while key := await worker.added.get():
+        await worker.timed(worker.write(partial(_done, key)))
+        worker.room.release()
+
+
+def _done(key: bytes, tx: Transaction) -> None:
+    outbox.done(tx, key)
 
 
 async def _wake(worker: Worker, writer: int) -> None:
@@ -181,6 +215,7 @@ CASES: Final[dict[str, Callable[[Worker, int], Awaitable[None]]]] = {
     "read one key": _read,
     "count, own key": _own,
     "insert three": _insert,
+    "insert beside lists": _list,
     "count, one key": _hot,
     "count, one key, locked": _hot_locked,
     "events of one's own": _events,

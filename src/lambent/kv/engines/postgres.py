@@ -49,7 +49,7 @@ Added = list[tuple[bytes, int]]
 ATTEMPTS_MAX: Final = 64
 LOST_MAX: Final = 3
 """How many connections one function may lose before its caller is told."""
-CONNECTIONS: Final = 16
+CONNECTIONS: Final = 8
 PAUSE_NS: Final = 2_000_000
 PAUSE_NS_MAX: Final = 100_000_000
 LOSER_ATTEMPTS: Final = 3
