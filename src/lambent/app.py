@@ -7,6 +7,7 @@ import importlib
 import logging
 import os
 import socket
+import threading
 from collections.abc import Awaitable
 from functools import partial
 from pathlib import Path
@@ -67,21 +68,25 @@ class LazyCompute:
         self._folder = folder
         self._machine = machine
         self._room: Compute | None = None
+        self._opening = threading.Lock()
 
     def _open(self) -> Compute:
-        if self._room is None:
-            environments = importlib.import_module("lambent.compute").Environments
-            host = importlib.import_module(SERVICES["lambda"]).LambdaHost(self._cloud)
-            self._room = environments(
-                host,
-                self._cloud.clock,
-                self._cloud.ids,
-                self._folder,
-                endpoint=self._cloud.settings.endpoint,
-                share=self._machine.share,
-                runtimes_folder=self._machine.runtimes or None,
-            )
-        return self._room
+        with self._opening:  # `runtimes` is asked from threads too
+            return self._room or self._build()
+
+    def _build(self) -> Compute:
+        environments = importlib.import_module("lambent.compute").Environments
+        host = importlib.import_module(SERVICES["lambda"]).LambdaHost(self._cloud)
+        self._room = room = environments(
+            host,
+            self._cloud.clock,
+            self._cloud.ids,
+            self._folder,
+            endpoint=self._cloud.settings.endpoint,
+            share=self._machine.share,
+            runtimes_folder=self._machine.runtimes or None,
+        )
+        return room  # type: ignore[no-any-return]
 
     async def invoke(self, spec: FunctionSpec, invocation: Invocation) -> Outcome:
         """See `contracts.functions.Compute`."""
