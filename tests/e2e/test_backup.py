@@ -17,6 +17,8 @@ from typing import Any, NamedTuple
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.blobs.seaweed import Seaweed, find_binary
+from tests.blobs.seaweed import started as started_seaweed
 from tests.kv.postgres_cluster import Cluster, find_binaries, started
 
 from .node import ACCOUNT, BIN, Node, eventually
@@ -185,6 +187,40 @@ def test_a_stopped_cloud_passes_through_a_pipe(tmp_path: Path) -> None:
         check(node, expected)
     with running(first.folder) as node:
         check(node, expected)
+
+
+@pytest.fixture(scope="module")
+def seaweed() -> Iterator[Seaweed]:
+    binary = find_binary()
+    if binary is None:
+        pytest.skip("SeaweedFS (weed) is not installed")
+    with started_seaweed(binary) as server:
+        yield server
+
+
+def test_bodies_move_between_a_store_and_a_bucket(tmp_path: Path, cluster: Cluster, seaweed: Seaweed) -> None:
+    url, other, file = cluster.schema(), cluster.schema(), tmp_path / "file"
+    bucket = seaweed.bucket_url("bodies")
+    with running(tmp_path / "first") as node:
+        expected = fill(node)
+        lambent(node, "copy", "--from", node.folder, "--to", url, "--to-blobs", bucket)
+    with running(tmp_path / "one", "--store", url, "--blobs", bucket) as node:
+        check(node, expected)
+        assert "belongs to another cloud" in refused(
+            node, "copy", "--from", url, "--from-blobs", bucket, "--to", other, "--to-blobs", bucket
+        )
+        lambent(node, "copy", "--from", url, "--from-blobs", bucket, "--to", other)
+        with writing(node) as kept:
+            acknowledged = list(kept)
+            lambent(node, "backup", file, "--store", url, "--blobs", bucket)
+    with running(tmp_path / "two", "--store", other) as node:
+        check(node, expected)
+    lambent(node, "restore", file, "--store", cluster.schema(), "--blobs", seaweed.bucket_url("others/below"))
+    lambent(node, "restore", file, "--data", tmp_path / "back")
+    with running(tmp_path / "back") as node:
+        check(node, expected)
+        for key in acknowledged:
+            assert node.client("s3").get_object(Bucket="storm", Key=key)["Body"].read()
 
 
 def test_a_cloud_moves_to_postgres_and_back(tmp_path: Path, cluster: Cluster) -> None:

@@ -37,6 +37,7 @@ class Holding:
         self._holder = ids.request_id()
         self._length_ns = hold.LENGTH_NS if store.shared else LENGTH_NS
         self._until_ns = 0
+        self._lapsed = False
         self._renewing: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Holding:
@@ -62,12 +63,14 @@ class Holding:
 
     def check(self) -> None:
         """`BackupFailed` when the hold could not be renewed in time, so that blobs may have gone."""
-        if self._clock.now_ns() >= self._until_ns:
+        if self._lapsed or self._clock.now_ns() >= self._until_ns:
             raise BackupFailed("the hold on the blobs ran out, for the store did not answer; try again")
 
     async def _renew(self) -> None:
         now_ns = self._clock.now_ns()
         until_ns = now_ns + self._length_ns
+        # Remembered, for what went in the gap does not come back with the next hold.
+        self._lapsed |= 0 < self._until_ns <= now_ns
         if self._store.shared:
             await self._store.write(lambda tx: hold.put(tx, self._holder, now_ns, until_ns))
         self._blobs.hold(until_ns)

@@ -80,6 +80,8 @@ class NewFile:
 
     def __enter__(self) -> NewFile:
         if self._standard:
+            if sys.stdout.isatty():
+                raise ArchiveError("standard output is a terminal; name a file, or send it into a pipe")
             self._fd = sys.stdout.fileno()
             return self
         with contextlib.suppress(FileNotFoundError):
