@@ -187,8 +187,10 @@ class Client:
         elif isinstance(error, aiohttp.ClientConnectorError):
             refused = isinstance(error.os_error, ConnectionRefusedError)
             reason = "connection refused" if refused else str(error.os_error)
+        elif isinstance(error, aiohttp.ClientPayloadError):
+            reason = "the connection broke off"
         else:
-            reason = str(error) or type(error).__name__
+            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         failure = BlobsUnreachable(f"the store of blobs at {self._endpoint} does not answer: {reason}")
         failure.__cause__ = error
         return failure
