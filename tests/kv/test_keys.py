@@ -149,3 +149,8 @@ def test_order_and_return_at_length(a: tuple[Part, ...], b: tuple[Part, ...]) ->
     assert (pack(a) == pack(b)) == (ranks[0] == ranks[1])
     assert unpack(pack(a)) == a
     assert unpack(pack((a, *b))) == (a, *b)
+
+
+def test_negative_decimals_keep_all_their_digits() -> None:
+    value = Decimal("-1.0000000000000000000000000000000000001")
+    assert unpack(pack((value,))) == (value,)

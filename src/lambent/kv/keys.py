@@ -233,4 +233,5 @@ def _unpack_decimal(key: bytes, at: int) -> tuple[Decimal, int]:
     body = key[at:end].translate(_FLIP) if negative else key[at:end]
     text = "".join(f"{pair - 1:02d}" for pair in body[1:]).rstrip("0")
     value = Decimal(int(text)).scaleb(body[0] + EXPONENT_MIN - len(text) + 1, _EXACT)
-    return (-value if negative else value), end + 1
+    # Not -value, which would round to the digits of the thread's context.
+    return (value.copy_negate() if negative else value), end + 1
