@@ -18,7 +18,10 @@ from lambent.contracts.clock import ManualClock
 from lambent.contracts.ids import Ids
 from tests.kv.contract import Engine
 
-SETTINGS = "-c listen_addresses='' -c fsync=off -c full_page_writes=off -c max_connections=200 -c shared_buffers=32MB -c max_pred_locks_per_transaction=256 -c max_pred_locks_per_page=64"
+SETTINGS = (
+    "-c listen_addresses='' -c fsync=off -c full_page_writes=off -c max_connections=200 -c shared_buffers=32MB "
+    "-c max_pred_locks_per_transaction=256 -c max_pred_locks_per_page=64"
+)
 ACCESS = "local all locked scram-sha-256\nlocal all all trust\n"
 
 

@@ -1,16 +1,15 @@
-"""Locks on PostgreSQL: within a node, between nodes, and what waiting for them costs the others."""
+"""Transactions that overlap on PostgreSQL: locks, within a node and between nodes, connections, a reader's reads."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import TypeVar
 
 import pytest
 
 from lambent.contracts.clock import ManualClock
 from lambent.contracts.ids import Ids
-from lambent.contracts.ports import Transaction
+from lambent.contracts.ports import Reader, Transaction
 from tests.kv.contract import fill
 from tests.kv.postgres_cluster import Cluster
 from tests.kv.test_postgres import locked_increment, node, open_nodes
@@ -21,8 +20,6 @@ from lambent.kv.engines.fibers import wait_for
 from lambent.kv.engines.postgres import PostgresStore
 
 pytestmark = pytest.mark.slow
-
-T = TypeVar("T")
 
 
 class Gate:
@@ -118,3 +115,21 @@ async def test_a_big_transaction_goes_through_the_socket_both_ways(cluster: Clus
         rows = await store.read(lambda tx: tx.scan(b"k", b"l"))
         assert [len(found) for _, found in rows] == [len(value)] * 4
         assert rows[3][1] == value
+
+
+@pytest.mark.parametrize(("changed", "runs_wanted"), [(b"a", 2), (b"c", 1)])
+async def test_what_a_reader_reads_belongs_together(cluster: Cluster, changed: bytes, runs_wanted: int) -> None:
+    url, runs = cluster.schema(), list[int]()
+    async with open_nodes(node(url, 1), node(url, 2)) as (one, two):
+        await one.write(fill({b"a": b"1", b"b": b"1", b"c": b"1"}))
+
+        def look(tx: Reader) -> tuple[bytes | None, list[tuple[bytes, bytes]]]:
+            runs.append(1)
+            first = tx.get(b"a")
+            if len(runs) == 1:
+                wait_for(two.write(fill({changed: b"2", b"b": b"2"})))
+            return first, tx.scan(b"b", b"c")
+
+        first, rest = await one.read(look)
+        assert (first, rest) == (b"2" if changed == b"a" else b"1", [(b"b", b"2")])
+        assert len(runs) == runs_wanted

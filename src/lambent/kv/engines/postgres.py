@@ -39,7 +39,7 @@ from lambent.kv.topics import safely
 from .fibers import in_fiber
 from .postgres_notify import Wakes
 from .postgres_pool import Lent, Pool
-from .postgres_session import Session
+from .postgres_session import READ, Session
 from .postgres_setup import complete, copy_out, one_line, prepare_database
 from .postgres_wire import Failed
 
@@ -252,7 +252,7 @@ class PostgresStore:
 
     async def read(self, fn: Callable[[Reader], T]) -> T:
         """Run `fn` on a consistent snapshot."""
-        result, _ = await self._start(self._run(fn, b"begin reading"))
+        result, _ = await self._start(self._run(fn, READ))
         return result
 
     async def survey(self, fn: Callable[[Reader], T]) -> T:

@@ -18,7 +18,7 @@ from lambent.kv.buffer import Rows
 
 from .postgres_keys import LongKeys, Writes
 from .postgres_setup import connect
-from .postgres_wire import SYNC, Command, Failed, Wire, array, number
+from .postgres_wire import CONFLICT, SYNC, Answer, Command, Failed, Wire, array, number, same
 
 PAGE_ROWS: Final = 2000
 
@@ -40,6 +40,7 @@ STATEMENTS: Final = {
     b"commit": b"COMMIT",
     b"rollback": b"ROLLBACK",
 }
+READ: Final = b"begin reading"
 _UNLOCK: Final[Command] = (b"unlock", ())
 
 
@@ -56,17 +57,19 @@ class Session:
         self.begun = False
         self.locks: set[int] = set()
         self._long = LongKeys()
-        self._begin = b"begin"
+        self._begin = READ
+        self._alone: tuple[Command, Answer] | None = None
 
     def start(self, begin: bytes, locks: set[int]) -> None:
         """A transaction, which begins with its first read, or with its commit. `begin` names the statement."""
         self._begin = begin
+        self._alone = None
         self.begun = False
         self.locks = set(locks)
 
     def get(self, key: bytes) -> bytes | None:
         """The committed value of `key` in this transaction's snapshot."""
-        result = self.wire.run((*self._opening(), (b"get", (self._long.row(key),))))[-1]
+        result = self._ask((b"get", (self._long.row(key),)))
         return result.get_value(0, 0) if result.ntuples else None
 
     def scan(self, begin: bytes, end: bytes, limit: int | None, reverse: bool) -> Rows:
@@ -79,7 +82,7 @@ class Session:
         name = b"down" if reverse else b"up"
         while True:
             size = PAGE_ROWS if limit is None else min(PAGE_ROWS, limit - len(found))
-            result = self.wire.run((*self._opening(), (name, (begin, end, number(size)))))[-1]
+            result = self._ask((name, (begin, end, number(size))))
             value = result.get_value
             page: Rows = [(value(row, 0), value(row, 1)) for row in range(result.ntuples)]  # type: ignore[misc]
             found += page
@@ -89,6 +92,22 @@ class Session:
                 end = page[-1][0]
             else:
                 begin = page[-1][0] + b"\x00"
+
+    def _ask(self, query: Command) -> Answer:
+        """A query's result. A reader's first query is a transaction of its own, in the hope that no other follows; if
+        one does, it is asked again with that, in the transaction that is needed then, and has to say the same."""
+        if self.begun:
+            return self.wire.run((query,))[0]
+        if self._begin != READ:
+            return self.wire.run((*self._opening(), query))[-1]
+        if self._alone is None:
+            self._alone = query, self.wire.run((query,))[0]
+            return self._alone[1]
+        first, said = self._alone
+        again, result = self.wire.run((*self._opening(), first, query))[-2:]
+        if not same(said, again):
+            raise Failed("another transaction came between two reads", CONFLICT)
+        return result
 
     def _opening(self) -> list[Command]:
         """What has to go before the first command of a transaction; in the order of their ids nobody waits for locks

@@ -27,7 +27,9 @@ _BYTEA: Final = 17
 _SYNC: Final = pq.ExecStatus.PIPELINE_SYNC
 _GOOD: Final = (pq.ExecStatus.TUPLES_OK, pq.ExecStatus.COMMAND_OK)
 _ABORTED: Final = pq.ExecStatus.PIPELINE_ABORTED
-_CONFLICTS: Final = ("40001", "40P01")
+Answer = pq.abc.PGresult
+CONFLICT: Final = "40001"
+_DEADLOCK: Final = "40P01"
 
 
 class Failed(Exception):
@@ -40,7 +42,7 @@ class Failed(Exception):
     @property
     def conflict(self) -> bool:
         """Whether another transaction was in the way."""
-        return self.code in _CONFLICTS
+        return self.code in (CONFLICT, _DEADLOCK)
 
 
 class Wire:
@@ -71,7 +73,7 @@ class Wire:
         self._loop = loop
         loop.add_reader(self._socket, self._ready)
 
-    def run(self, commands: Iterable[Command]) -> list[pq.abc.PGresult]:
+    def run(self, commands: Iterable[Command]) -> list[Answer]:
         """Send commands together, return a result for each; `Failed` for the first that failed (the rest was not
         done then) or when the connection is lost."""
         if self.lost:
@@ -97,9 +99,9 @@ class Wire:
             self.close()
             raise
 
-    def _answers(self, syncs: int) -> list[pq.abc.PGresult]:
+    def _answers(self, syncs: int) -> list[Answer]:
         libpq = self._libpq
-        found: list[pq.abc.PGresult] = []
+        found: list[Answer] = []
         failed: Failed | None = None
         while libpq.flush():
             self._wait(writing=True)
@@ -173,6 +175,14 @@ class Wire:
             self._waiter.set_result(None)
 
 
+def same(one: Answer, two: Answer) -> bool:
+    """Whether two answers to the same query have the same rows."""
+    if one.ntuples != two.ntuples:
+        return False
+    cells = [(row, column) for row in range(one.ntuples) for column in range(one.nfields)]
+    return all(one.get_value(*cell) == two.get_value(*cell) for cell in cells)
+
+
 def array(items: Sequence[bytes]) -> bytes:
     """A bytea[] in PostgreSQL's binary form."""
     parts = [pack("!5i", 1, 0, _BYTEA, len(items), 1)]
@@ -187,7 +197,7 @@ def number(value: int) -> bytes:
     return value.to_bytes(8, signed=True)
 
 
-def _failure(result: pq.abc.PGresult) -> Failed:
+def _failure(result: Answer) -> Failed:
     code = result.error_field(pq.DiagnosticField.SQLSTATE) or b""
     return Failed(_line(result.get_error_message()), code.decode())
 
