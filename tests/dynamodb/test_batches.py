@@ -6,8 +6,6 @@ from typing import Any
 
 import pytest
 
-from lambent.contracts.errors import ServiceError
-
 from .support import SECOND_NS, TABLE, DynamoCloud, index, run, thing
 
 
@@ -98,7 +96,7 @@ def test_a_transaction_is_all_or_none_with_reasons_in_order() -> None:
             "[None, ConditionalCheckFailed, ConditionalCheckFailed, ValidationError]"
         )
         reasons = error.fields["CancellationReasons"]
-        assert [reason["Code"] for reason in reasons][0] == "None"
+        assert reasons[0] == {"Code": "None"}
         assert "Item" in reasons[1]
         assert "Item" not in reasons[2]
         assert reasons[1]["Message"] == "The conditional request failed"
@@ -168,13 +166,9 @@ def test_a_table_may_ask_to_be_throttled() -> None:
             Tags=[{"Key": "lambent:throttle", "Value": "on"}],
         )
         item = {"id": {"S": "a"}, "data": {"S": "x" * 100_000}}
-        written = 0
-        with pytest.raises(ServiceError) as refused:
-            for _ in range(5):
-                await cloud.db("PutItem", Item=item)
-                written += 1
-        assert refused.value.code == "ProvisionedThroughputExceededException"
-        assert written == 4  # 300 units are saved, each costs 98, and the last may overdraw
+        for _ in range(4):  # 300 units are saved, each costs 98, and the last may overdraw
+            await cloud.db("PutItem", Item=item)
+        await cloud.refused("ProvisionedThroughputExceededException", "PutItem", Item=item)
         cloud.clock.advance(92 * SECOND_NS)
         await cloud.refused("ProvisionedThroughputExceededException", "PutItem", Item=item)
         cloud.clock.advance(1 * SECOND_NS)

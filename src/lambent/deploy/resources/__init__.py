@@ -16,6 +16,7 @@ BUILT: Final[Mapping[str, str]] = {
     "AWS::CloudFormation::CustomResource": "custom",
     "AWS::CloudFormation::Stack": "nested",
     "AWS::CloudFormation::WaitConditionHandle": "cloudformation",
+    "AWS::DynamoDB::Table": "dynamodb",
     "AWS::IAM::AccessKey": "iam_users",
     "AWS::IAM::Group": "iam_users",
     "AWS::IAM::InstanceProfile": "iam",
