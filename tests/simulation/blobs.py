@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from collections.abc import AsyncIterator
 
+from lambent.blobs.errors import BlobsUnreachable
 from lambent.blobs.memory import MemoryBlobs
 from lambent.contracts.clock import Clock
 from lambent.contracts.ids import Ids
@@ -39,9 +40,24 @@ class NodeBlobs(MemoryBlobs):
         if self._weather.delay_s_max and self._chance.random() < 0.8:
             await pause(self._chance.random() ** 3 * self._weather.delay_s_max)
 
+    def _may_fail(self) -> None:
+        if self._chance.random() < self._weather.blob_failure_share:
+            raise BlobsUnreachable("the store of blobs does not answer")
+
+    def slice(self, name: str, offset: int, length: int) -> AsyncIterator[bytes]:
+        """A part of a blob."""
+        self._may_fail()
+        return super().slice(name, offset, length)
+
+    async def read(self, name: str) -> bytes:
+        """A whole blob."""
+        self._may_fail()
+        return await super().read(name)
+
     async def write(self, body: AsyncIterator[bytes], digests: tuple[str, ...] = ()) -> BlobInfo:
         """Store a stream; a node that is killed before the answer leaves the blob behind."""
         await self._wait()
+        self._may_fail()
         info = await super().write(body, digests)
         await self._wait()
         return info
@@ -49,6 +65,7 @@ class NodeBlobs(MemoryBlobs):
     async def concat(self, parts: list[tuple[str, int, int]], digests: tuple[str, ...] = ()) -> BlobInfo:
         """Store slices of others as a new blob."""
         await self._wait()
+        self._may_fail()
         info = await super().concat(parts, digests)
         await self._wait()
         return info

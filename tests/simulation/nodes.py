@@ -26,7 +26,7 @@ from lambent.services.iam.directory import IamDirectory
 from .blobs import GRACE_S, Bodies, NodeBlobs
 from .clock import NodeClock
 from .compute import FakeCompute, Journal
-from .loop import SeededLoop
+from .loop import SECOND_NS, SeededLoop, pause
 from .store import Memory, NodeStore, Weather
 
 ACCOUNT = "000000000000"
@@ -49,7 +49,7 @@ class Ground:
         self.strike: Callable[[SimNode], None] = _nothing
         """Kill a node within its next steps."""
         self.shared = shared
-        self.memory = Memory(NodeClock(loop.world), Ids(chance.getrandbits(64)), shared)
+        self.memory = Memory(NodeClock(loop.world), Ids(chance.getrandbits(64)), shared, chance, self.weather)
         self.validate: Callable[[str, str, Mapping[str, Any]], dict[str, Any]] = _trust
 
 
@@ -93,6 +93,8 @@ class SimNode(Cloud):
         self.api = Dispatcher(self, load_service, ground.validate)
         self.compute = FakeCompute(loop, name, ground.journal)
         self.spawn = self._spawn
+        self.tasks: set[asyncio.Future[Any]] = set()
+        """What runs in the background, and the requests under way."""
         self.serving = False
         """Whether it has started and takes requests."""
         self.waiting: dict[int, Settle] = {}
@@ -139,11 +141,36 @@ class SimNode(Cloud):
         """Run an operation here, as `caller` (the root user, unless given)."""
         return await self.api.call(caller or root(ACCOUNT), REGION, service, operation, params)
 
+    async def retire(self, grace_s: float = 5.0) -> None:
+        """Stop in order: answer what is under way, deliver what is begun, leave the rest to the others."""
+        self.serving = False
+        loop = self.ground.loop
+        end_ns = loop.now_ns + int(grace_s * SECOND_NS)
+        while self.waiting and loop.now_ns < end_ns:
+            await pause(0.1)
+        try:
+            if self.store.shared:
+                await self.members.drain()
+        except StoreError:
+            pass  # the others are not told, and find out
+        await self.relay.stop(int(grace_s * SECOND_NS))
+        for task in list(self.tasks):
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        try:
+            await self.relay.release()
+            if self.store.shared:
+                await self.members.leave()
+        except StoreError:
+            pass  # whoever comes next takes over, as after a crash
+
     def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
+        self.tasks.add(task)
         task.add_done_callback(self._finished)
 
     def _finished(self, task: asyncio.Future[None]) -> None:
+        self.tasks.discard(task)
         if not task.cancelled() and task.exception() is not None and not isinstance(task.exception(), StoreError):
             self.ground.loop.failures.append(f"background work of {self.name} failed: {task.exception()!r}")
 

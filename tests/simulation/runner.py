@@ -31,6 +31,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     operations: int
     answered: int
     crashes: int
+    leaves: int
     pauses: int
     jumps: int
     virtual_s: float
@@ -66,6 +67,7 @@ def run(seed: int, plan: Plan | None = None, trace: Callable[[str], None] | None
                 operations=world.operations,
                 answered=world.answered,
                 crashes=world.crashes,
+                leaves=world.leaves,
                 pauses=world.pauses,
                 jumps=world.jumps,
                 virtual_s=loop.time(),

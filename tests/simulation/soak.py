@@ -18,7 +18,7 @@ class Totals:
     """What all runs did."""
 
     def __init__(self) -> None:
-        self.runs = self.steps = self.operations = self.crashes = self.pauses = self.jumps = 0
+        self.runs = self.steps = self.operations = self.crashes = self.leaves = self.pauses = self.jumps = 0
         self.virtual_s = 0.0
         self._began_s = monotonic()
 
@@ -28,6 +28,7 @@ class Totals:
         self.steps += report.steps
         self.operations += report.operations
         self.crashes += report.crashes
+        self.leaves += report.leaves
         self.pauses += report.pauses
         self.jumps += report.jumps
         self.virtual_s += report.virtual_s
@@ -37,7 +38,7 @@ class Totals:
         return (
             f"{self.runs} runs in {real_s:.0f} s: {self.steps} steps ({self.steps / real_s:.0f}/s), "
             f"{self.operations} operations ({self.operations / real_s:.0f}/s), {self.crashes} crashes, "
-            f"{self.pauses} pauses, {self.jumps} clocks set wrong"
+            f"{self.leaves} orderly stops, {self.pauses} pauses, {self.jumps} clocks set wrong"
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -31,12 +32,14 @@ class Weather:
         self.failure_share = 0.0
         """Of writes: lost to conflicts, refused, or (on a shared store) of unknown outcome."""
         self.read_failure_share = 0.0
+        self.blob_failure_share = 0.0
         self.strike_share = 0.0
         """Of writes: around whose commit the node is killed."""
 
     def clear(self) -> None:
         """No more faults."""
         self.conflict_share = self.failure_share = self.read_failure_share = self.strike_share = 0.0
+        self.blob_failure_share = 0.0
 
 
 class NodeStore:
@@ -130,19 +133,54 @@ class NodeStore:
         await self.inner.close()
 
 
+class _LoneStore(MemoryStore):
+    """The engine of one node alone, whose commits take time (as a disk's do) and fail at times. In half of the lives of
+    a node they are there at once, which is what the memory does by itself."""
+
+    def __init__(self, clock: Clock, ids: Ids, chance: random.Random, weather: Weather) -> None:
+        super().__init__(clock, ids)
+        self._chance = chance
+        self._weather = weather
+        self._slow = chance.random() < 0.5
+        self._landing: asyncio.Future[None] | None = None
+
+    def commit(self, writes: dict[bytes, bytes | None]) -> asyncio.Future[None] | None:
+        """Apply a batch, now or after a while, or not at all."""
+        fails = self._chance.random() < self._weather.failure_share
+        if not self._slow:
+            if fails:
+                raise OSError("the disk is full")
+            return super().commit(writes)
+        landed = asyncio.get_running_loop().create_future()
+        self._landing = asyncio.ensure_future(self._land(writes, landed, fails))
+        return landed
+
+    async def _land(self, writes: dict[bytes, bytes | None], landed: asyncio.Future[None], fails: bool) -> None:
+        await pause(self._chance.random() * self._weather.delay_s_max)
+        if fails:
+            landed.set_exception(OSError("the disk is full"))
+            return
+        super().commit(writes)
+        # Killed here, the node has committed what it never acknowledged.
+        await pause(self._chance.random() * self._weather.delay_s_max)
+        landed.set_result(None)
+
+
 class Memory:
     """What survives every node: the rows. `open` gives a node its store."""
 
-    def __init__(self, clock: Clock, ids: Ids, shared: bool) -> None:
+    def __init__(self, clock: Clock, ids: Ids, shared: bool, chance: random.Random, weather: Weather) -> None:
         self._anchor = MemoryStore(clock, ids)
         self._shared = shared
+        self._chance = chance
+        self._weather = weather
 
     def open(self, clock: Clock, ids: Ids) -> MemoryStore:
         """A handle for a node. Of an engine that is not shared there is one at a time, which gathers the writes of a
         turn."""
         if self._shared:
             return self._anchor.handle(clock, ids)
-        store = MemoryStore(clock, ids)
+        store = _LoneStore(clock, ids, self._chance, self._weather)
         store._rows, store._keys = self._anchor._rows, self._anchor._keys
         return store
 

@@ -42,5 +42,5 @@ def test_a_run_says_what_it_did() -> None:
     report = run(1, plan)
     assert isinstance(report, Report)
     assert plan.calm
-    assert (report.crashes, report.pauses, report.jumps) == (0, 0, 0)
+    assert (report.crashes, report.leaves, report.pauses, report.jumps) == (0, 0, 0, 0)
     assert report.answered == report.operations > 50

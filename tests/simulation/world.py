@@ -7,10 +7,12 @@ import itertools
 import logging
 import random
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any, NamedTuple
 
 import msgspec
 
+from lambent.blobs.errors import BlobsUnreachable
 from lambent.contracts.caller import Caller
 from lambent.contracts.errors import ServiceError
 from lambent.contracts.events import Event
@@ -40,11 +42,13 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     conflict_share: float
     failure_share: float
     read_failure_share: float
+    blob_failure_share: float
     crash_every_s: float
     crash_at_step: bool
     """Crashes strike a node while it runs, whichever step it is at, instead of at a time."""
     strike_share: float
     """Of the commits: the node is killed within the steps around it."""
+    leave_every_s: float
     pause_every_s: float
     pause_s_max: float
     jump_every_s: float
@@ -54,8 +58,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def calm(self) -> bool:
         """Whether nothing goes wrong but conflicts, which nobody is to notice."""
-        shares = (self.failure_share, self.read_failure_share, self.strike_share)
-        return not any((*shares, self.crash_every_s, self.pause_every_s, self.jump_every_s))
+        shares = (self.failure_share, self.read_failure_share, self.blob_failure_share, self.strike_share)
+        return not any((*shares, self.crash_every_s, self.leave_every_s, self.pause_every_s, self.jump_every_s))
 
     @classmethod
     def draw(cls, chance: random.Random, services: tuple[str, ...], calm: bool = False) -> Plan:
@@ -79,10 +83,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             think_s_max=chance.choice((0.01, 1.0, 8.0)),
             conflict_share=maybe(chance.choice((0.05, 0.4))),
             failure_share=maybe(chance.choice((0.01, 0.1)), 0.4),
+            blob_failure_share=maybe(0.02, 0.3),
             read_failure_share=maybe(chance.choice((0.01, 0.05)), 0.3),
             crash_every_s=maybe(chance.choice((1, 10, 60)), 0.7),
             crash_at_step=chance.random() < 0.5,
             strike_share=maybe(chance.choice((0.005, 0.02)), 0.3),
+            leave_every_s=maybe(chance.choice((5, 30)), 0.4),
             pause_every_s=maybe(chance.choice((10, 60))),
             pause_s_max=chance.choice((5, 20, 60)),
             jump_every_s=maybe(chance.choice((5, 60)), 0.4),
@@ -131,7 +137,7 @@ class World:
         self.nodes: list[SimNode | None] = [None] * plan.nodes
         self.operations = 0
         self.answered = 0
-        self.crashes = self.pauses = self.jumps = 0
+        self.crashes = self.leaves = self.pauses = self.jumps = 0
         self.given_up: dict[str, tuple[str, Event]] = {}
         """Events that the relay gave up: why, and the event, by its id."""
         self._lives = itertools.count()
@@ -208,7 +214,9 @@ class World:
 
         node.waiting[token] = settle
         self.say("begin", token, what, "at", node.name)
-        node.host.start(self._serve(node, work, send, what))
+        serving = node.host.start(self._serve(node, work, send, what))
+        node.tasks.add(serving)
+        serving.add_done_callback(node.tasks.discard)
         limit = self.loop.call_later(patience_s, _give_up, reply)
         outcome = await reply
         limit.cancel()
@@ -221,7 +229,7 @@ class World:
             outcome: Outcome = Answer(await work(node))
         except ServiceError as error:
             outcome = Refused(error)
-        except (TooManyConflicts, WriteFailed):
+        except (TooManyConflicts, WriteFailed, BlobsUnreachable):
             outcome = Lost(certain=True)
         except StoreError:
             outcome = Lost()
@@ -238,10 +246,11 @@ class World:
         weather.conflict_share = plan.conflict_share
         weather.failure_share = plan.failure_share
         weather.read_failure_share = plan.read_failure_share
+        weather.blob_failure_share = plan.blob_failure_share
         weather.strike_share = plan.strike_share
         tasks = [self.clients.start(script) for script in scripts]
-        troubles = (self._crash_at_times, self._pause_at_times, self._jump_at_times, self._collect_at_times)
-        for trouble in (*troubles, self._watch):
+        troubles = (self._crash_at_times, self._leave_at_times, self._pause_at_times, self._jump_at_times)
+        for trouble in (*troubles, self._collect_at_times, self._watch):
             self.loop.world.start(trouble()).add_done_callback(self._watched)
         await asyncio.wait(tasks)
         for task in tasks:
@@ -259,11 +268,21 @@ class World:
             else:
                 node.host.resume()
         await self.drained()
+        self._check_losses()
         end_ns = self.loop.now_ns + QUIET_S_MAX * SECOND_NS
         while any(node.waiting for node in self.living()):
             if self.loop.now_ns > end_ns:
                 raise Violation("requests are under way an hour after the last fault")
             await pause(1)
+
+    def _check_losses(self) -> None:
+        """Nothing is given up as what brings nodes down unless nodes went down, or seemed to."""
+        plan = self.plan
+        innocent = not (plan.crash_every_s or plan.strike_share or plan.pause_every_s or plan.jump_every_s)
+        if innocent and not (plan.failure_share or plan.read_failure_share):
+            lost = [event for reason, event in self.given_up.values() if reason.startswith("its lease")]
+            if lost:
+                raise Violation(f"no node went down, but this was given up for it: {lost[0]}")
 
     async def drained(self) -> None:
         """Wait until every event that is due now has been delivered or given up, as it must be."""
@@ -392,6 +411,28 @@ class World:
 
     def _reboot(self, index: int) -> None:
         if self.nodes[index] is None:
+            self.boot(index)
+
+    async def _leave_at_times(self) -> None:
+        while await self._after(self.plan.leave_every_s):
+            nodes = [node for node in self.living() if node.serving]
+            if nodes:
+                self.leaves += 1
+                node = self.chance.choice(nodes)
+                self.say("leave", node.name)
+                leaving = node.host.start(node.retire())
+                leaving.add_done_callback(partial(self._left_for_good, node), context=self.loop.world.context.copy())
+
+    def _left_for_good(self, node: SimNode, leaving: asyncio.Future[None]) -> None:
+        if leaving.exception() is not None:
+            self.loop.failures.append(f"{node.name} could not stop in order: {leaving.exception()!r}")
+        if node in self.nodes:
+            index = self.nodes.index(node)
+            held = [row for row in self.ground.memory.look(outbox.pending) if row[1].entry.owner == node.store.node]
+            # Requests that were cut short may have committed an event after the rest was given back.
+            if held and not (self.plan.failure_share or self.plan.read_failure_share or node.waiting):
+                self.loop.failures.append(f"{node.name} stopped in order and still holds {held[0]}")
+            self.kill(index)
             self.boot(index)
 
     async def _pause_at_times(self) -> None:
