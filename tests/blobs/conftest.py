@@ -19,6 +19,7 @@ from lambent.contracts.ports import Blobs, Store
 from lambent.kv.engines.memory import MemoryStore
 from tests.blobs.seaweed import Seaweed, find_binary
 from tests.blobs.seaweed import started as started_seaweed
+from tests.e2e.node import Node
 from tests.kv.postgres_cluster import Cluster, find_binaries, postgres_engine, started
 
 if TYPE_CHECKING:
@@ -156,7 +157,27 @@ def s3_url(seaweed: Seaweed, tmp_path: Path) -> str:
     return seaweed.url.replace("?", f"/{tmp_path.parent.name}/{tmp_path.name}?", 1)
 
 
-SERVED = [pytest.param(kind, marks=pytest.mark.slow) for kind in ("chunks-postgres", "s3")]
+@pytest.fixture(scope="session")
+def own_s3(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Lambent, whose S3 is held to AWS's own answers."""
+    pytest.importorskip("aiohttp", reason="aiohttp is not installed")
+    node = Node(tmp_path_factory.mktemp("cloud")).start()
+    yield node.url
+    assert node.stop() == 0
+
+
+@pytest.fixture
+def own_s3_url(own_s3: str, tmp_path: Path) -> str:
+    """The URL of an empty prefix there."""
+    prefix = f"{tmp_path.parent.name}/{tmp_path.name}"
+    return f"s3://lambent/{prefix}?endpoint={own_s3}&access_key=test&secret_key=test"
+
+
+SERVED = [
+    pytest.param("chunks-postgres", marks=pytest.mark.slow),
+    pytest.param("s3", marks=pytest.mark.slow),
+    pytest.param("s3-lambent", marks=[pytest.mark.slow, pytest.mark.e2e]),
+]
 
 
 @pytest.fixture(params=[*KINDS, *SERVED])
@@ -168,6 +189,8 @@ def blobs(request: pytest.FixtureRequest, tmp_path: Path, clock: ManualClock, op
         found = _in_store(postgres_engine(running).open(), clock, opened)
     elif request.param == "s3":
         found = in_bucket(request.getfixturevalue("s3_url"), clock)
+    elif request.param == "s3-lambent":
+        found = in_bucket(request.getfixturevalue("own_s3_url"), clock)
     else:
         found = KINDS[request.param](tmp_path, clock, opened)
     opened.append(found)

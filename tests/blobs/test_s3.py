@@ -40,6 +40,14 @@ def blobs(s3_url: str, clock: ManualClock, opened: list[Closable]) -> S3Blobs:
     return found
 
 
+@pytest.fixture(params=["s3_url", pytest.param("own_s3_url", marks=pytest.mark.e2e)])
+def either(request: pytest.FixtureRequest, clock: ManualClock, opened: list[Closable]) -> S3Blobs:
+    """The same in SeaweedFS and in Lambent's own S3."""
+    found = in_bucket(request.getfixturevalue(request.param), clock)
+    opened.append(found)
+    return found
+
+
 def behind(proxy: Proxy, blobs: S3Blobs, opened: list[Closable], limits: Limits = SHORT) -> S3Blobs:
     """The same blobs through a proxy."""
     location = blobs.location
@@ -93,13 +101,13 @@ async def test_a_large_body_streams_both_ways_in_little_memory(blobs: S3Blobs) -
 
 
 @pytest.mark.parametrize("size", [8 * MEBIBYTE, 8 * MEBIBYTE + 1, LARGE])
-async def test_bodies_around_the_size_of_a_part(blobs: S3Blobs, size: int) -> None:
+async def test_bodies_around_the_size_of_a_part(either: S3Blobs, size: int) -> None:
     data = data_of(size)
-    info = await blobs.write(stream(data, 3_000_000), ("sha256", "crc32c"))
+    info = await either.write(stream(data, 3_000_000), ("sha256", "crc32c"))
     assert info.digests["sha256"] == hashlib.sha256(data).digest()
-    assert await blobs.read(info.name) == data
-    assert await content(blobs.slice(info.name, 5, 8 * MEBIBYTE - 7)) == data[5 : 8 * MEBIBYTE - 2]
-    assert await uploads_in(blobs) == 0
+    assert await either.read(info.name) == data
+    assert await content(either.slice(info.name, 5, 8 * MEBIBYTE - 7)) == data[5 : 8 * MEBIBYTE - 2]
+    assert await uploads_in(either) == 0
 
 
 async def test_a_body_that_comes_as_one_piece(blobs: S3Blobs) -> None:
@@ -111,35 +119,35 @@ async def test_a_body_that_comes_as_one_piece(blobs: S3Blobs) -> None:
 
 
 @pytest.mark.parametrize("digests", [(), ("md5", "crc64nvme")])
-async def test_the_store_copies_large_slices(blobs: S3Blobs, digests: tuple[str, ...]) -> None:
+async def test_the_store_copies_large_slices(either: S3Blobs, digests: tuple[str, ...]) -> None:
     data = data_of(LARGE)
-    one = (await blobs.write(stream(data))).name
-    two = (await blobs.write(stream(b"small" * 100))).name
+    one = (await either.write(stream(data))).name
+    two = (await either.write(stream(b"small" * 100))).name
     parts = [(one, 1, LARGE - 1), (two, 0, 500), (one, 0, 6 * MEBIBYTE), (two, 5, 10), (one, 0, 0)]
-    info = await blobs.concat(parts, digests)
+    info = await either.concat(parts, digests)
     whole = data[1:] + b"small" * 100 + data[: 6 * MEBIBYTE] + b"small" * 2
     assert info.length == len(whole)
-    assert await blobs.read(info.name) == whole
+    assert await either.read(info.name) == whole
     assert set(info.digests) == set(digests)
     if digests:
         assert info.digests["md5"] == hashlib.md5(whole).digest()
-    assert await uploads_in(blobs) == 0
+    assert await uploads_in(either) == 0
 
 
-async def test_copies_of_what_is_not_there_leave_nothing(blobs: S3Blobs) -> None:
-    name = (await blobs.write(stream(data_of(LARGE)))).name
-    before = await keys_in(blobs)
+async def test_copies_of_what_is_not_there_leave_nothing(either: S3Blobs) -> None:
+    name = (await either.write(stream(data_of(LARGE)))).name
+    before = await keys_in(either)
     with pytest.raises(KeyError):
-        await blobs.concat([(name, 0, LARGE), ("0" * 32, 0, LARGE)])
+        await either.concat([(name, 0, LARGE), ("0" * 32, 0, LARGE)])
     for offset in (MEBIBYTE, LARGE, 2 * LARGE):
         with pytest.raises(ValueError):
-            await blobs.concat([(name, 0, LARGE), (name, offset, LARGE)])
-    await blobs._background.wait()
-    assert await keys_in(blobs) == before
-    assert await uploads_in(blobs) == 0
+            await either.concat([(name, 0, LARGE), (name, offset, LARGE)])
+    await either._background.wait()
+    assert await keys_in(either) == before
+    assert await uploads_in(either) == 0
 
 
-async def test_a_cancelled_write_leaves_nothing(blobs: S3Blobs) -> None:
+async def test_a_cancelled_write_leaves_nothing(either: S3Blobs) -> None:
     reached, never = asyncio.Event(), asyncio.Event()
 
     async def stalling() -> AsyncIterator[bytes]:
@@ -148,33 +156,33 @@ async def test_a_cancelled_write_leaves_nothing(blobs: S3Blobs) -> None:
         reached.set()
         await never.wait()
 
-    task = asyncio.create_task(blobs.write(stalling(), ("md5",)))
+    task = asyncio.create_task(either.write(stalling(), ("md5",)))
     await asyncio.wait_for(reached.wait(), 30)
-    assert await uploads_in(blobs) == 1
+    assert await uploads_in(either) == 1
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    await blobs._background.wait()
-    assert await uploads_in(blobs) == 0
-    assert await keys_in(blobs) == ["lambent-cloud"]
+    await either._background.wait()
+    assert await uploads_in(either) == 0
+    assert await keys_in(either) == ["lambent-cloud"]
 
 
 @pytest.mark.parametrize("size", [1000, LARGE])
-async def test_a_write_cancelled_at_any_await_leaves_nothing_or_a_blob(blobs: S3Blobs, size: int) -> None:
+async def test_a_write_cancelled_at_any_await_leaves_nothing_or_a_blob(either: S3Blobs, size: int) -> None:
     for turns in range(1, 400, 37):
-        task = asyncio.create_task(blobs.write(stream(data_of(size), MEBIBYTE)))
+        task = asyncio.create_task(either.write(stream(data_of(size), MEBIBYTE)))
         for _ in range(turns):
             await asyncio.sleep(0)
         task.cancel()
         await asyncio.wait([task])
         if not task.cancelled():
-            blobs.release(task.result().name)
-    await blobs._background.wait()
-    assert await uploads_in(blobs) == 0
-    assert await keys_in(blobs) == ["lambent-cloud"]
+            either.release(task.result().name)
+    await either._background.wait()
+    assert await uploads_in(either) == 0
+    assert await keys_in(either) == ["lambent-cloud"]
 
 
-async def test_a_lost_answer_to_the_completion_is_no_loss(blobs: S3Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_lost_answer_to_the_completion_is_no_loss(either: S3Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
     real = Client._once
     lost = []
 
@@ -186,13 +194,13 @@ async def test_a_lost_answer_to_the_completion_is_no_loss(blobs: S3Blobs, monkey
         return answer
 
     monkeypatch.setattr(Client, "_once", once)
-    info = await blobs.write(stream(data_of(LARGE)))
+    info = await either.write(stream(data_of(LARGE)))
     assert lost
-    assert await blobs.read(info.name) == data_of(LARGE)
+    assert await either.read(info.name) == data_of(LARGE)
 
 
-async def test_released_blobs_go_in_few_requests(blobs: S3Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = [(await blobs.write(stream(b"x"))).name for _ in range(30)]
+async def test_released_blobs_go_in_few_requests(either: S3Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    names = [(await either.write(stream(b"x"))).name for _ in range(30)]
     real = Client.call
     deletions = []
 
@@ -203,33 +211,33 @@ async def test_released_blobs_go_in_few_requests(blobs: S3Blobs, monkeypatch: py
 
     monkeypatch.setattr(Client, "call", call)
     for name in names:
-        blobs.release(name)
-    await blobs._background.wait()
-    assert await keys_in(blobs) == ["lambent-cloud"]
+        either.release(name)
+    await either._background.wait()
+    assert await keys_in(either) == ["lambent-cloud"]
     assert len(deletions) <= 2
 
 
 async def test_a_collection_goes_page_by_page_and_ends_old_uploads(
-    blobs: S3Blobs, monkeypatch: pytest.MonkeyPatch
+    either: S3Blobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bodies, "LISTED_AT_ONCE", "3")
-    names = [(await blobs.write(stream(b"x"))).name for _ in range(8)]
+    names = [(await either.write(stream(b"x"))).name for _ in range(8)]
     for number in range(7):
-        await blobs._client.call("POST", blobs._key(f"{number:032x}"), {"uploads": ""})
-    await blobs._client.call("PUT", blobs._key("not-a-name"), body=(b"somebody else's",))
-    assert await blobs.collect(names[:2]) == 0
-    assert await blobs.collect(names[:2], grace_s=0) == 6
-    assert await uploads_in(blobs) == 7
-    assert await blobs.collect(names[:2], upload_grace_s=0) == 7
-    assert await uploads_in(blobs) == 0
-    assert len(await keys_in(blobs)) == 2 + 2
+        await either._client.call("POST", either._key(f"{number:032x}"), {"uploads": ""})
+    await either._client.call("PUT", either._key("not-a-name"), body=(b"somebody else's",))
+    assert await either.collect(names[:2]) == 0
+    assert await either.collect(names[:2], grace_s=0) == 6
+    assert await uploads_in(either) == 7
+    assert await either.collect(names[:2], upload_grace_s=0) == 7
+    assert await uploads_in(either) == 0
+    assert len(await keys_in(either)) == 2 + 2
 
 
-async def test_a_body_in_parts_must_be_older_than_uploads_get(blobs: S3Blobs) -> None:
-    name = (await blobs.write(stream(data_of(LARGE)))).name
-    assert await blobs.collect([], grace_s=0) == 0
-    assert (await blobs.read(name))[:4] == data_of(4)
-    assert await blobs.collect([], grace_s=0, upload_grace_s=0) == 1
+async def test_a_body_in_parts_must_be_older_than_uploads_get(either: S3Blobs) -> None:
+    name = (await either.write(stream(data_of(LARGE)))).name
+    assert await either.collect([], grace_s=0) == 0
+    assert (await either.read(name))[:4] == data_of(4)
+    assert await either.collect([], grace_s=0, upload_grace_s=0) == 1
 
 
 async def test_what_cannot_be_deleted_is_told(blobs: S3Blobs, monkeypatch: pytest.MonkeyPatch) -> None:
