@@ -7,20 +7,21 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from tests.history.operations import now_ns
 
 from .figures import Outage
 from .rig import Rig
-from .servers import eventually
 
 SLEEP_S = 20.0
 CUT_S = 15.0
 FULL_S = 15.0
+REFILL_S = 0.02
 AWAY_S = 5.0
 """How long a node that was killed is away."""
 
@@ -36,8 +37,9 @@ def kill_node(rig: Rig, away_s: float = AWAY_S) -> Outage:
 
 
 def kill_all_nodes(rig: Rig) -> Outage:
-    """SIGKILL of one node after another; each is back before the next goes."""
+    """SIGKILL of one node after another, each back before the next goes, and of a process with transactions under way."""
     begun = now_ns()
+    rig.transactors[-1].send(signal.SIGKILL)
     for node in rig.nodes:
         node.end(signal.SIGKILL)
         ended, ended_s = now_ns(), time.time()
@@ -47,12 +49,14 @@ def kill_all_nodes(rig: Rig) -> Outage:
 
 
 def stop_node(rig: Rig, sleep_s: float = SLEEP_S) -> Outage:
-    """SIGSTOP of a node for longer than its leases hold."""
+    """SIGSTOP of a node for longer than its leases hold, and of a process in the middle of its transactions."""
     node = rig.nodes[-1]
     begun = now_ns()
-    node.send(signal.SIGSTOP)
+    for sleeper in (node, *rig.transactors[-1:]):
+        sleeper.send(signal.SIGSTOP)
     time.sleep(sleep_s)
-    node.send(signal.SIGCONT)
+    for sleeper in (node, *rig.transactors[-1:]):
+        sleeper.send(signal.SIGCONT)
     return Outage(begun_ns=begun, ended_ns=now_ns(), ended_s=time.time(), sleeper=node.url)
 
 
@@ -107,23 +111,30 @@ def fill_own_disk(rig: Rig, disk: Path) -> Outage:
 def filled(disk: Path) -> Iterator[None]:
     """Not one block is free on `disk`, whatever is removed meanwhile."""
     filler = disk / "filler"
+    over = threading.Event()
     with filler.open("wb", buffering=0) as file:
+        _fill(file.fileno())
+        thread = threading.Thread(target=_keep_full, args=(file.fileno(), over), daemon=True)
+        thread.start()
         try:
-            eventually(lambda: _fill(file.fileno()), 30)
             yield
         finally:
-            file.truncate(0)
+            over.set()
+            thread.join()
     filler.unlink()
 
 
-def _fill(descriptor: int) -> bool:
+def _keep_full(descriptor: int, over: threading.Event) -> None:
+    while not over.wait(REFILL_S):
+        _fill(descriptor)
+
+
+def _fill(descriptor: int) -> None:
     """Write until nothing goes in any more."""
-    piece = bytes(1 << 16)
-    try:
-        while True:
-            os.write(descriptor, piece)
-    except OSError:
-        return True
+    for piece in (bytes(1 << 20), bytes(1 << 12)):
+        with suppress(OSError):
+            while True:
+                os.write(descriptor, piece)
 
 
 @contextmanager

@@ -29,6 +29,42 @@ TRANSACTION_PROCESSES = 2
 SETTLE_S = 150.0
 
 
+class Transactor:
+    """A process of `tests.drills.transactions`; `file` is its history."""
+
+    def __init__(self, url: str, folder: Path, number: int) -> None:
+        self.file = folder / f"transactions-{number}.jsonl"
+        self._log = folder / f"transactions-{number}.log"
+        command = [sys.executable, "-m", "tests.drills.transactions", "--store", url]
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [*command, "--file", str(self.file), "--number", str(number)],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
+            )  # fmt: skip
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "ready\n", self._log.read_text()
+        self._killed = False
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal."""
+        self._killed |= number is signal.SIGKILL
+        self._process.send_signal(number)
+
+    def stop(self) -> None:
+        """Let it end its transactions."""
+        self._process.terminate()
+        code = self._process.wait(60)
+        assert code == 0 or self._killed, self._log.read_text()[-3000:]
+
+    def close(self) -> None:
+        """End it at once."""
+        if self._process.poll() is None:
+            self._process.kill()
+        self._process.wait()
+        assert self._process.stdout is not None
+        self._process.stdout.close()
+
+
 class Rig:
     """What a drill acts upon."""
 
@@ -42,8 +78,7 @@ class Rig:
         self.key = key
         self.balancer = Balancer(nodes, key)
         self.load = Load(self.balancer, BUCKET, folder)
-        self._files: list[Path] = []
-        self._processes: list[subprocess.Popen[str]] = []
+        self.transactors: list[Transactor] = []
 
     @property
     def postgres(self) -> Postgres:
@@ -71,35 +106,22 @@ class Rig:
         self.balancer.errors.clear()
         if self._postgres is not None:
             for number in range(TRANSACTION_PROCESSES):
-                self._transact(self._postgres.url, number)
+                self.transactors.append(Transactor(self._postgres.url, self.folder, number))
         self.load.start()
-
-    def _transact(self, url: str, number: int) -> None:
-        file = self.folder / f"transactions-{number}.jsonl"
-        self._files.append(file)
-        command = [sys.executable, "-m", "tests.drills.transactions", "--store", url]
-        with (self.folder / "transactions.log").open("ab") as log:
-            process = subprocess.Popen(
-                [*command, "--file", str(file), "--number", str(number)],
-                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log, text=True,
-            )  # fmt: skip
-        assert process.stdout is not None
-        assert process.stdout.readline() == "ready\n", (self.folder / "transactions.log").read_text()
-        self._processes.append(process)
 
     def end(self) -> Observed:
         """Stop the clients, wait for what is still to happen, and read everything back."""
         self.load.stop()
-        for process in self._processes:
-            process.send_signal(signal.SIGTERM)
-            assert process.wait(60) == 0, (self.folder / "transactions.log").read_text()[-3000:]
+        for transactor in self.transactors:
+            transactor.stop()
         answers, errors = list(self.balancer.answers), dict(self.balancer.errors)
         settled = self._settle()
         living = [node.name for node in self.nodes if not node.ended]
         self.load.read_all(living)
+        files = [transactor.file for transactor in self.transactors]
         if self._postgres is not None:
             last = self.folder / "transactions-last.jsonl"
-            self._files.append(last)
+            files.append(last)
             asyncio.run(read_everything(self._postgres.url, last))
         s3 = self.client("s3")
         observed = Observed(
@@ -110,7 +132,7 @@ class Rig:
             effects=witness.effects(s3),
             settled=settled,
             operations=load_operations([self.load.path]),
-            transactions=load_transactions(self._files),
+            transactions=load_transactions(files),
         )
         self.balancer.close()
         return observed
@@ -132,12 +154,8 @@ class Rig:
     def close(self) -> None:
         """End what still runs."""
         self.load.abandon()
-        for process in self._processes:
-            if process.poll() is None:
-                process.kill()
-            process.wait()
-            if process.stdout is not None:
-                process.stdout.close()
+        for transactor in self.transactors:
+            transactor.close()
 
 
 @contextmanager
