@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lambent.archive.control import SOCKET, NobodyThere, ask_backup, serve_control
+from lambent.archive.control import BACKUPS_MAX, SOCKET, NobodyThere, ask_backup, serve_control
 from lambent.archive.errors import BackupFailed, Damaged
 from lambent.archive.items import Totals
 from lambent.archive.stream import decode
@@ -43,14 +43,24 @@ async def test_a_backup_comes_through_the_socket(make: Maker, path: Path) -> Non
     await source.close()
 
 
-async def test_several_may_ask_at_once(make: Maker, path: Path) -> None:
+@pytest.mark.slow
+async def test_two_may_ask_at_once_and_slow_readers_keep_nobody_from_anything(make: Maker, path: Path) -> None:
     source = make("rocks")
-    await source.keep("a", b"body")
+    for number in range(20):
+        await source.store.write(lambda tx, n=number: tx.put(pack(("test.big", n)), os.urandom(1_000_000)))
     server = await serve_control(source, named, path)
-    streams = [await ask_backup(path, skip_missing=False) for _ in range(5)]
-    found = await asyncio.gather(*(gathered(decode(stream)) for stream in streams))
-    assert all(items[-1] == Totals(keys=1, blobs=1, blob_bytes=4) for items in found)
+    slow = [await ask_backup(path, skip_missing=False) for _ in range(BACKUPS_MAX)]
+    for stream in slow:
+        await anext(stream)
+    for _ in range(10):
+        with pytest.raises(BackupFailed, match="2 backups of this cloud are under way already"):
+            await gathered(decode(await ask_backup(path, skip_missing=False)))
+    await slow[0].aclose()
+    await asyncio.wait(server.talks, return_when=asyncio.FIRST_COMPLETED)
+    found = await gathered(decode(await ask_backup(path, skip_missing=False)))
+    assert found[-1] == Totals(keys=20)
     await server.close()
+    await slow[1].aclose()
     await source.close()
 
 

@@ -28,6 +28,8 @@ from .stream import Bytes, encode
 SOCKET: Final = "control.sock"
 BACKUP: Final = "backup"
 SKIP_MISSING: Final = "skip-missing"
+BACKUPS_MAX: Final = 2
+"""Each keeps a thread of the loop's few while its reader is slow, and needs another now and then."""
 _ADDRESS_BYTES_MAX: Final = 107
 _REQUEST_BYTES_MAX: Final = 256
 _CREDENTIALS: Final = struct.Struct("3i")
@@ -48,6 +50,7 @@ class ControlServer:
         self._path = path
         self._inode = 0
         self._server: asyncio.AbstractServer | None = None
+        self._backups = 0
         self.talks: set[asyncio.Task[None]] = set()
 
     async def start(self) -> None:
@@ -94,17 +97,28 @@ class ControlServer:
             return
         request = (await reader.readline()).decode(errors="replace").split()
         if request not in ([BACKUP], [BACKUP, SKIP_MISSING]):
-            writer.writelines(Encoder().broken_off(f"the node does not know the request {' '.join(request)!r}"))
-            await writer.drain()
-            return
+            await _refuse(writer, f"the node does not know the request {' '.join(request)!r}")
+        elif self._backups >= BACKUPS_MAX:
+            await _refuse(writer, f"{BACKUPS_MAX} backups of this cloud are under way already; wait for the end of one")
+        else:
+            self._backups += 1
+            try:
+                await self._send_backup(writer, skip_missing=SKIP_MISSING in request)
+            finally:
+                self._backups -= 1
+
+    async def _send_backup(self, writer: asyncio.StreamWriter, *, skip_missing: bool) -> None:
         cloud = self._cloud
-        source = Source(
-            cloud.store, cloud.blobs, cloud.clock, cloud.ids, self._named, skip_missing=SKIP_MISSING in request
-        )
+        source = Source(cloud.store, cloud.blobs, cloud.clock, cloud.ids, self._named, skip_missing=skip_missing)
         async with aclosing(encode(source.items())) as data:
             async for chunk in data:
                 writer.write(chunk)
                 await writer.drain()
+
+
+async def _refuse(writer: asyncio.StreamWriter, reason: str) -> None:
+    writer.writelines(Encoder().broken_off(reason))
+    await writer.drain()
 
 
 async def serve_control(cloud: Cloud, named: Named, path: Path) -> ControlServer:
