@@ -161,3 +161,18 @@ def test_the_service_raises_its_own_error() -> None:
         assert isinstance(error, ValidationException)
 
     run(body)
+
+
+def test_an_update_that_only_takes_away_makes_no_item() -> None:
+    async def body(cloud: DynamoCloud) -> None:
+        await cloud.table()
+        key = {"pk": {"S": "a"}, "sk": {"S": "b"}}
+        await cloud.db("UpdateItem", Key=key, UpdateExpression="REMOVE x")
+        values = {":v": {"SS": ["x"]}}
+        await cloud.db("UpdateItem", Key=key, UpdateExpression="DELETE x :v", ExpressionAttributeValues=values)
+        assert (await cloud.db("Scan"))["Count"] == 0
+        values = {":v": {"S": "x"}}
+        await cloud.db("UpdateItem", Key=key, UpdateExpression="SET y = :v REMOVE x", ExpressionAttributeValues=values)
+        assert (await cloud.db("Scan"))["Items"] == [{**key, "y": {"S": "x"}}]
+
+    run(body)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lambent.services.dynamodb.expressions import Placeholders, check_parameters
+from lambent.services.dynamodb.expressions import Invalid, Placeholders, check_parameters
 
 from .refusals import refusal
 
@@ -150,3 +150,24 @@ def test_large_texts_are_not_kept() -> None:
     assert condition.evaluate({"x" * 20_000: {"N": "1"}}, placeholders.values)
     assert placeholders.projection("#a").paths == placeholders.update("SET #a = :v").updated_paths
     assert placeholders.key_condition("#a = :v").paths == (("x" * 20_000,),)
+
+
+@pytest.mark.parametrize("mark", "#:")
+def test_a_placeholder_of_more_than_255_bytes_is_refused(mark: str) -> None:
+    longest, longer = mark + "a" * 254, mark + "a" * 255
+    for key, good in ((longest, True), (longer, False)):
+        names = {key: "x"} if mark == "#" else None
+        values = {key: {"S": "x"}} if mark == ":" else None
+        if good:
+            Placeholders(names, values)
+        else:
+            with pytest.raises(Invalid, match="too long"):
+                Placeholders(names, values)
+
+
+def test_names_and_values_have_two_megabytes_together() -> None:
+    half = {":v": {"S": "x" * ((1 << 20) - 2)}}
+    full = {f"#{number}": "n" * 65_534 for number in range(10, 26)}
+    Placeholders({"#n": "x"}, half)
+    with pytest.raises(Invalid, match="maximum allowed size of 2097152 bytes; size: 2097168"):
+        Placeholders(full, half)

@@ -155,6 +155,8 @@ def _after(table: TableRecord, action: Action, old: writes.Found) -> tuple[Item 
         return action.item, action.size
     if action.kind == "Delete":
         return None, 0
+    if old.item is None and action.update is not None and not action.update.creates:
+        return None, 0  # AWS makes no item only to take something from it
     before = old.item if old.item is not None else action.item
     if action.update is None:
         return before, old.size or item_size(before)

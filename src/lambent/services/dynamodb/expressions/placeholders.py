@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from ..numbers import Invalid
+from ..sizes import item_size, text_size
 from ..values import NAME_MAX, Value, canonical
 from .conditions import Condition, compile_condition
 from .keyconditions import KeyCondition, compile_key_condition
@@ -18,6 +19,8 @@ _VALUES: Final = "ExpressionAttributeValues"
 _NAME_KEY = re.compile(r"#[A-Za-z0-9_]+", re.ASCII)
 _VALUE_KEY = re.compile(r":[A-Za-z0-9_]+", re.ASCII)
 _NOTHING: Final[Mapping[str, Any]] = {}
+_PLACEHOLDER_BYTES_MAX: Final = 255
+_TOTAL_BYTES_MAX: Final = 2 << 20
 
 
 def check_parameters(
@@ -56,6 +59,8 @@ class Placeholders:
             _check_names(names)
         self._names = names
         self.values: Mapping[str, Value] = _NOTHING if values is None else _canonical_values(values)
+        if names is not None or values is not None:
+            _check_total(names or {}, self.values)
         self._names_used: frozenset[str] = frozenset()
         self._values_used: frozenset[str] = frozenset()
 
@@ -110,6 +115,7 @@ def _check_names(names: Mapping[str, str]) -> None:
     for key in names:
         if _NAME_KEY.fullmatch(key) is None:
             raise Invalid(f'{_NAMES} contains invalid key: Syntax error; key: "{key}"')
+        _check_placeholder(_NAMES, key)
     for key, name in names.items():
         if not name:
             raise Invalid(f"{_NAMES} contains invalid value: Empty attribute name for key {key}")
@@ -120,12 +126,31 @@ def _check_names(names: Mapping[str, str]) -> None:
             )
 
 
+def _check_placeholder(parameter: str, key: str) -> None:
+    """Refuse a placeholder that is too long (it is ASCII)."""
+    if len(key) > _PLACEHOLDER_BYTES_MAX:
+        raise Invalid(
+            f"{parameter} contains invalid key: "
+            f'The placeholder is too long, the maximum is {_PLACEHOLDER_BYTES_MAX} bytes; key: "{key}"'
+        )
+
+
+def _check_total(names: Mapping[str, str], values: Mapping[str, Value]) -> None:
+    """Refuse names and values that are too large together."""
+    size = item_size(values) + sum(len(key) + text_size(name) for key, name in names.items())
+    if size > _TOTAL_BYTES_MAX:
+        raise Invalid(
+            f"{_NAMES} and {_VALUES} have exceeded the maximum allowed size of {_TOTAL_BYTES_MAX} bytes; size: {size}"
+        )
+
+
 def _canonical_values(values: Mapping[str, Mapping[str, Any]]) -> dict[str, Value]:
     if not values:
         raise Invalid(f"{_VALUES} must not be empty")
     for key in values:
         if _VALUE_KEY.fullmatch(key) is None:
             raise Invalid(f'{_VALUES} contains invalid key: Syntax error; key: "{key}"')
+        _check_placeholder(_VALUES, key)
     checked: dict[str, Value] = {}
     for key, value in values.items():
         try:
