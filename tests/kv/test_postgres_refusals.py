@@ -105,3 +105,13 @@ def test_tables_of_somebody_else_are_left_alone(cluster: Cluster) -> None:
     cluster.execute(f"CREATE TABLE {schema}.lambent_kv (id integer)")
     assert "already exists" in refusal(url)
     assert cluster.execute(TABLES % schema) == [("lambent_kv",)]
+
+
+@pytest.mark.slow
+async def test_a_table_that_is_taken_away_is_an_error_of_the_store(cluster: Cluster) -> None:
+    url = cluster.schema()
+    store = PostgresStore(url, ManualClock(), Ids(1))
+    cluster.execute(f"DROP TABLE {url.rpartition('%3D')[2]}.lambent_kv")
+    with pytest.raises(StoreUnreachable, match="does not exist"):
+        await store.read(lambda tx: tx.get(b"k"))
+    await store.close()

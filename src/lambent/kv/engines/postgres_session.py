@@ -14,10 +14,13 @@ from __future__ import annotations
 from itertools import groupby
 from typing import Final
 
+import psycopg
+
 from lambent.kv.buffer import Rows
+from lambent.kv.errors import StoreUnreachable
 
 from .postgres_keys import LongKeys, Writes
-from .postgres_setup import connect
+from .postgres_setup import connect, one_line
 from .postgres_wire import CONFLICT, SYNC, Answer, Command, Failed, Wire, array, number, same
 
 PAGE_ROWS: Final = 2000
@@ -53,7 +56,12 @@ class Session:
 
     def __init__(self, conninfo: str, generation: int = 0) -> None:
         self.generation = generation
-        self.wire = Wire(connect(conninfo), STATEMENTS)
+        connection = connect(conninfo)
+        try:
+            self.wire = Wire(connection, STATEMENTS)
+        except (Failed, psycopg.Error) as error:
+            connection.close()
+            raise StoreUnreachable(f"PostgreSQL cannot be used: {one_line(error)}") from error
         self.begun = False
         self.locks: set[int] = set()
         self._long = LongKeys()

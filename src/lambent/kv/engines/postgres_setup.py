@@ -35,6 +35,12 @@ _DEFAULTS: Final = {
     "application_name": "lambent",
 }
 
+# Room in each page keeps a row that is updated in its page, so that its index entry stays: new entries conflict with
+# whoever read that page of the index. Queues leave dead rows at their heads, so cleaning begins early.
+_TABLE: Final = (
+    "CREATE TABLE lambent_kv (key bytea PRIMARY KEY, value bytea NOT NULL) "
+    "WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000)"
+)
 _COPY_OUT: Final = "COPY (SELECT key, value FROM lambent_kv ORDER BY key) TO STDOUT (FORMAT binary)"
 _COPY_IN: Final = "COPY lambent_kv (key, value) FROM STDIN (FORMAT binary)"
 
@@ -86,7 +92,7 @@ def _prepare(connection: psycopg.Connection, conninfo: str, source: str) -> None
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (SETUP_LOCK,))
         found = connection.execute("SELECT to_regclass('lambent_format')").fetchone()
         if found is None or found[0] is None:
-            connection.execute("CREATE TABLE lambent_kv (key bytea PRIMARY KEY, value bytea NOT NULL)")
+            connection.execute(_TABLE)
             connection.execute("CREATE TABLE lambent_format (version integer NOT NULL)")
             connection.execute("INSERT INTO lambent_format VALUES (%s)", (FORMAT,))
         else:
