@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from lambent.contracts.errors import ServiceError
 from tests.cloudformation.cloud import Cloud, run
 
@@ -113,9 +115,8 @@ def test_what_is_not_built_is_named() -> None:
         template = TEMPLATE.replace("      Tags:", kinesis + "      Tags:")
         await c.cfn("CreateStack", StackName="s", TemplateBody=template)
         assert any("KinesisStreamSpecification of AWS::DynamoDB::Table" in line for line in await c.failures())
-        try:
+        with pytest.raises(ServiceError) as missing:
             await c.call("dynamodb", "DescribeTable", TableName="orders")
-        except ServiceError as error:
-            assert error.code == "ResourceNotFoundException"
+        assert missing.value.code == "ResourceNotFoundException"
 
     run(scenario)

@@ -69,7 +69,7 @@ def access(action: str, table: TableRecord | None, resource: str, conditions: Co
     return Check(action, resource, conditions, policy, table.account, table.arn if policy is not None else "")
 
 
-def on_table(
+def table_operation(
     tx: TxMode, *, control: bool = False, describe: Describe | None = None, unbuilt: tuple[str, ...] = ()
 ) -> Callable[[Handler], Handler]:
     """Register an operation on the table in TableName. `control`: the control plane's way to refuse a name;
@@ -101,7 +101,7 @@ def on_table(
     return register
 
 
-def on_many(
+def checked_operation(
     tx: TxMode, list_checks: Callable[[Context, Reader, dict[str, Any]], list[Check]], *, unbuilt: tuple[str, ...] = ()
 ) -> Callable[[Handler], Handler]:
     """Register an operation on something else than one table; `list_checks` gives the questions to IAM."""
@@ -119,7 +119,7 @@ def on_many(
     return register
 
 
-def on_resource(tx: TxMode) -> Callable[[Handler], Handler]:
+def arn_operation(tx: TxMode) -> Callable[[Handler], Handler]:
     """Register an operation on what ResourceArn names: `req[RESOURCE]` is the parsed ARN, `req[TABLE]` its table."""
 
     def register(function: Handler) -> Handler:

@@ -17,7 +17,7 @@ from ..expressions.placeholders import check_parameters
 from ..expressions.projections import Projection
 from ..keys import Stored
 from ..model import TableRecord
-from ..service import TABLE, access, locate, on_many
+from ..service import TABLE, access, checked_operation, locate
 from ..sizes import read_units
 from ..values import Item, canonical_item
 from ..writes import collection_metrics
@@ -71,7 +71,7 @@ def _table(req: Mapping[str, Any], name: str) -> TableRecord:
     return table
 
 
-@on_many("read", _checks("dynamodb:BatchGetItem"))
+@checked_operation("read", _checks("dynamodb:BatchGetItem"))
 def batch_get_item(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     prepared = {name: _prepare_get(given) for name, given in req["RequestItems"].items()}
     if sum(len(found) for found, _ in prepared.values()) > _KEYS_MAX:
@@ -120,7 +120,7 @@ def _with_capacity(result: dict[str, Any], req: Mapping[str, Any], capacity: lis
     return result
 
 
-@on_many("write", _checks("dynamodb:BatchWriteItem"))
+@checked_operation("write", _checks("dynamodb:BatchWriteItem"))
 def batch_write_item(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     prepared = {name: [_prepare_write(given) for given in found] for name, found in req["RequestItems"].items()}
     if sum(map(len, prepared.values())) > _WRITES_MAX:

@@ -16,7 +16,7 @@ from ..expressions.legacy import attributes_to_get
 from ..expressions.placeholders import Placeholders, check_parameters
 from ..expressions.projections import Projection
 from ..keys import Stored
-from ..service import found_table, on_table
+from ..service import found_table, table_operation
 from ..sizes import read_units
 from ..values import Item, canonical_item
 from ..writes import collection_metrics
@@ -46,7 +46,7 @@ def check_read(req: dict[str, Any]) -> None:
         check_parameters(req, ("AttributesToGet",), ("ProjectionExpression",), ("ProjectionExpression",))
 
 
-@on_table("read", describe=item_conditions)
+@table_operation("read", describe=item_conditions)
 def get_item(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     check_read(req)
     key = canonical_item(req["Key"])
@@ -75,17 +75,17 @@ def view(ctx: Context, json: bytes, shown: Projection | None) -> Any:
     return stored_answer(ctx, json) if shown is None else shown.apply(orjson.loads(json))
 
 
-@on_table("write", describe=item_conditions)
+@table_operation("write", describe=item_conditions)
 def put_item(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     return _run(ctx, tx, req, actions.prepare_put(req))
 
 
-@on_table("write", describe=item_conditions)
+@table_operation("write", describe=item_conditions)
 def delete_item(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     return _run(ctx, tx, req, actions.prepare_delete(req))
 
 
-@on_table("write", describe=item_conditions)
+@table_operation("write", describe=item_conditions)
 def update_item(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     return _run(ctx, tx, req, actions.prepare_update(req))
 

@@ -16,7 +16,7 @@ from ..expressions.legacy import attributes_to_get, key_conditions, legacy_filte
 from ..expressions.placeholders import Placeholders, check_parameters
 from ..model import Index, TableRecord
 from ..reading import Wanted
-from ..service import found_table, on_table
+from ..service import found_table, table_operation
 from ..values import Item, begins_with, canonical_start_key, compare
 
 _LEGACY = ("AttributesToGet", "QueryFilter", "ConditionalOperator", "KeyConditions")
@@ -27,7 +27,7 @@ _NO_MATCH = "The provided starting key does not match the range key predicate"
 _ONE_ROW = "The query can return at most one row and cannot be restarted"
 
 
-@on_table("read", describe=item_conditions)
+@table_operation("read", describe=item_conditions)
 def query(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     check_parameters(req, _LEGACY, _EXPRESSIONS, _VALUED)
     legacy = _legacy_filter(req)

@@ -13,14 +13,14 @@ from ..errors import ValidationException
 from ..expressions.legacy import attributes_to_get, legacy_filter
 from ..expressions.placeholders import Placeholders, check_parameters
 from ..reading import Wanted
-from ..service import found_table, on_table
+from ..service import found_table, table_operation
 from ..values import canonical_start_key
 
 _LEGACY = ("AttributesToGet", "ScanFilter", "ConditionalOperator")
 _EXPRESSIONS = ("ProjectionExpression", "FilterExpression")
 
 
-@on_table("read", describe=item_conditions)
+@table_operation("read", describe=item_conditions)
 def scan(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     check_parameters(req, _LEGACY, _EXPRESSIONS, ("FilterExpression",))
     projection = attributes_to_get(req["AttributesToGet"]) if "AttributesToGet" in req else None

@@ -19,17 +19,17 @@ from ..errors import (
 )
 from ..keys import put_table
 from ..model import ACCOUNT_UNITS, DAY_MS, TABLE_UNITS, TableRecord
-from ..service import TABLE, described_table, on_many, on_table
+from ..service import TABLE, checked_operation, described_table, table_operation
 
 
-@on_table("read", control=True)
+@table_operation("read", control=True)
 def describe_time_to_live(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     table = described_table(req)
     shown = {"TimeToLiveStatus": "ENABLED" if table.ttl else "DISABLED"}
     return {"TimeToLiveDescription": shown | {"AttributeName": table.ttl} if table.ttl else shown}
 
 
-@on_table("write", control=True)
+@table_operation("write", control=True)
 def update_time_to_live(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     table = described_table(req)
     spec = req["TimeToLiveSpecification"]
@@ -72,12 +72,12 @@ def _backups_view(table: TableRecord, now_ms: int) -> dict[str, Any]:
     return {"ContinuousBackupsDescription": shown}
 
 
-@on_table("read")
+@table_operation("read")
 def describe_continuous_backups(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     return _backups_view(_backed_up(req), ctx.now_ms)
 
 
-@on_table("write")
+@table_operation("write")
 def update_continuous_backups(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     table = _backed_up(req)
     spec = req["PointInTimeRecoverySpecification"]
@@ -103,7 +103,7 @@ def _insights_view(table: TableRecord, name: str) -> dict[str, Any]:
     return shown | {"IndexName": name} if name else shown
 
 
-@on_table("read")
+@table_operation("read")
 def describe_contributor_insights(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     table = described_table(req)
     name = _insights_key(table, req)
@@ -117,7 +117,7 @@ def describe_contributor_insights(ctx: Context, tx: Reader, req: dict[str, Any])
     return shown | {"LastUpdateDateTime": describe.moment(changed_ms)} if changed_ms else shown
 
 
-@on_table("write")
+@table_operation("write")
 def update_contributor_insights(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     table = described_table(req)
     name = _insights_key(table, req)
@@ -135,7 +135,7 @@ def _on_tables(action: str) -> Any:
     return list_checks
 
 
-@on_many("read", _on_tables("ListContributorInsights"), unbuilt=("NextToken",))
+@checked_operation("read", _on_tables("ListContributorInsights"), unbuilt=("NextToken",))
 def list_contributor_insights(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     if "TableName" in req:
         tables = [keys.named_table(tx, ctx, req["TableName"])]
@@ -145,7 +145,7 @@ def list_contributor_insights(ctx: Context, tx: Reader, req: dict[str, Any]) -> 
     return {"ContributorInsightsSummaries": found}
 
 
-@on_table("read")
+@table_operation("read")
 def describe_kinesis_streaming_destination(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     table = described_table(req)
     shown = [
@@ -159,7 +159,7 @@ def describe_kinesis_streaming_destination(ctx: Context, tx: Reader, req: dict[s
     return {"TableName": table.name, "KinesisDataStreamDestinations": shown}
 
 
-@on_many("read", _on_tables("DescribeLimits"))
+@checked_operation("read", _on_tables("DescribeLimits"))
 def describe_limits(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     return {
         "AccountMaxReadCapacityUnits": ACCOUNT_UNITS,
@@ -169,6 +169,6 @@ def describe_limits(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, 
     }
 
 
-@on_many("read", _on_tables("DescribeEndpoints"))
+@checked_operation("read", _on_tables("DescribeEndpoints"))
 def describe_endpoints(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     return {"Endpoints": [{"Address": urlsplit(ctx.cloud.settings.endpoint).netloc, "CachePeriodInMinutes": 1440}]}

@@ -13,13 +13,13 @@ from lambent.kit import Check, Context
 from .. import changes, describe, events, keys, schemas
 from ..errors import ResourceInUseException, ValidationException, invalid_value
 from ..model import TAGS_MAX, Counter, TableRecord
-from ..service import described_table, on_many, on_table
+from ..service import checked_operation, described_table, table_operation
 
 _PAGE = 100
 _PREFIX_BYTES = 8
 
 
-@on_table(
+@table_operation(
     "write", control=True, unbuilt=("GlobalTableSourceArn", "GlobalTableSettingsReplicationMode", "VectorIndexes")
 )
 def create_table(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
@@ -77,13 +77,13 @@ def checked_tags(tags: dict[str, str]) -> dict[str, str]:
     return tags
 
 
-@on_table("read", control=True)
+@table_operation("read", control=True)
 def describe_table(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     table = described_table(req)
     return {"Table": describe.table_view(table, describe.totals(tx, table), ctx.now_ms)}
 
 
-@on_table("write", control=True)
+@table_operation("write", control=True)
 def delete_table(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     table = described_table(req)
     if table.protected:
@@ -103,7 +103,7 @@ def _all_tables(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[Check]:
     return [Check("dynamodb:ListTables", "*")]
 
 
-@on_many("read", _all_tables)
+@checked_operation("read", _all_tables)
 def list_tables(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     limit = req.get("Limit", _PAGE)
     start = req.get("ExclusiveStartTableName")

@@ -14,7 +14,7 @@ from lambent.kit import Context
 from ..errors import PolicyNotFoundException, ResourceNotFoundException, ValidationException
 from ..keys import put_table
 from ..model import TableRecord
-from ..service import RESOURCE, TABLE, no_resource, on_resource
+from ..service import RESOURCE, TABLE, arn_operation, no_resource
 from .tables import checked_tags
 
 _POLICY_BYTES_MAX = 20 * 1024
@@ -27,7 +27,7 @@ def _tagged(req: dict[str, Any]) -> TableRecord:
     return table
 
 
-@on_resource("write")
+@arn_operation("write")
 def tag_resource(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
     if not req["Tags"]:
         raise ValidationException("Atleast one Tag needs to be provided as Input.")
@@ -36,7 +36,7 @@ def tag_resource(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
     put_table(tx, replace(table, tags=checked_tags({**table.tags, **added})))
 
 
-@on_resource("write")
+@arn_operation("write")
 def untag_resource(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
     if not req["TagKeys"]:
         raise ValidationException("Atleast one Tag Key needs to be provided as Input.")
@@ -46,7 +46,7 @@ def untag_resource(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
     put_table(tx, replace(table, tags={k: v for k, v in table.tags.items() if k not in req["TagKeys"]}))
 
 
-@on_resource("read")
+@arn_operation("read")
 def list_tags_of_resource(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     return {"Tags": [{"Key": key, "Value": value} for key, value in _tagged(req).tags.items()]}
 
@@ -68,7 +68,7 @@ def _check_revision(table: TableRecord, req: dict[str, Any]) -> None:
         raise PolicyNotFoundException("Resource-based policy not found with the given RevisionId")
 
 
-@on_resource("write")
+@arn_operation("write")
 def put_resource_policy(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     table = _governed(req)
     _check_revision(table, req)
@@ -86,7 +86,7 @@ def put_resource_policy(ctx: Context, tx: Transaction, req: dict[str, Any]) -> d
     return {"RevisionId": revision}
 
 
-@on_resource("read")
+@arn_operation("read")
 def get_resource_policy(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     table = _governed(req)
     if not table.policy:
@@ -94,7 +94,7 @@ def get_resource_policy(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[s
     return {"Policy": table.policy, "RevisionId": table.policy_revision}
 
 
-@on_resource("write")
+@arn_operation("write")
 def delete_resource_policy(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     table = _governed(req)
     _check_revision(table, req)

@@ -27,7 +27,7 @@ from ..errors import (
 from ..keys import Stored
 from ..model import TableRecord, Token
 from ..numbers import Invalid
-from ..service import TABLE, access, locate, on_many
+from ..service import TABLE, access, checked_operation, locate
 from ..sizes import read_units
 from ..values import canonical_item
 from ..writes import collection_metrics
@@ -80,7 +80,7 @@ def _placed(part: _Part) -> TableRecord:
     return part.table
 
 
-@on_many("read", _list_checks)
+@checked_operation("read", _list_checks)
 def transact_get_items(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     prepared = []
     for part in req[TABLE]:
@@ -112,7 +112,7 @@ def _with_capacity(result: dict[str, Any], req: dict[str, Any], capacity: list[C
     return result
 
 
-@on_many("write", _list_checks)
+@checked_operation("write", _list_checks)
 def transact_write_items(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     prepared = [actions.PREPARE[part.kind](_legacy_free(part)) for part in req[TABLE]]
     seen: set[tuple[bytes, bytes]] = set()

@@ -20,7 +20,7 @@ from ..errors import (
 )
 from ..keys import put_table
 from ..model import DAY_MS, GLOBAL_INDEXES_MAX, Index, TableRecord, Throughput
-from ..service import described_table, on_table
+from ..service import described_table, table_operation
 from .tables import changed_class, refuse_replicas
 
 _NOTHING: Final = (
@@ -44,7 +44,7 @@ _SETTINGS: Final = (
 _DECREASES_MAX: Final = 27
 
 
-@on_table(
+@table_operation(
     "write",
     control=True,
     unbuilt=("GlobalTableSettingsReplicationMode", "VectorIndexUpdates", "DisassociationProtectionEnabled"),
