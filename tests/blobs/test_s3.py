@@ -29,7 +29,7 @@ pytestmark = pytest.mark.slow
 
 MEBIBYTE = 1024 * 1024
 LARGE = 20 * MEBIBYTE + 3
-SHORT = Limits(patience_s=1.0, silence_s=0.4, connect_s=0.3)
+SHORT = Limits(patience_s=2.0, silence_s=0.8, connect_s=0.5)
 
 
 @pytest.fixture
@@ -264,7 +264,7 @@ async def test_closing_does_not_wait_for_a_store_that_hangs(
         await far.read(name)
         proxy.stall()
         far.release(name)
-        assert await _elapsed(far.close()) < 2.5
+        assert await _elapsed(far.close()) < 5
     assert await blobs.read(name) == b"x"
 
 
@@ -358,11 +358,11 @@ async def test_a_store_cut_off_is_one_error_in_time_and_works_again_at_once(
             lambda: far.collect([]),
             lambda: content(reader),
         ]
-        assert max(await asyncio.gather(*map(_unreachable, work))) < 2
+        assert max(await asyncio.gather(*map(_unreachable, work))) < 4
         proxy.flow()
         if how == "refuse":
             await proxy.accept()
-        assert await _elapsed(far.write(stream(b"x"))) < 0.4
+        assert await _elapsed(far.write(stream(b"x"))) < SHORT.silence_s  # on a connection that lives
         assert await far.read(name) == data_of(LARGE)
         await blobs.collect([name], grace_s=0, upload_grace_s=0)
         assert await uploads_in(blobs) == 0

@@ -32,7 +32,9 @@ RELEASE_DELAY_S: Final = 60.0
 UPLOAD_GRACE_S: Final = 86_400.0
 """How old an unfinished upload must be before its sender can count as dead."""
 PARTS_AT_ONCE: Final = 2
-COPIES_AT_ONCE: Final = 4
+COPIES_AT_ONCE: Final = (4, 16)
+"""The least and the most; as many as make COPIED_BYTES_AT_ONCE."""
+COPIED_BYTES_AT_ONCE: Final = 256 * 1024 * 1024
 DELETED_AT_ONCE: Final = 1000
 LISTED_AT_ONCE = "1000"
 SINGLE_BYTES_MAX: Final = PART_BYTES_MIN
@@ -121,7 +123,9 @@ class S3Blobs:
         if total <= SINGLE_BYTES_MAX or not any(step.copied for step in steps):
             return await self.write(self._joined(slices), digests)
         name = names.new(self._ids)
-        upload = Upload(self._client, self._key(name), COPIES_AT_ONCE)
+        largest = max(length for step in steps for _, _, length in step.slices)
+        least, most = COPIES_AT_ONCE
+        upload = Upload(self._client, self._key(name), min(most, max(least, COPIED_BYTES_AT_ONCE // largest)))
         hashing = asyncio.create_task(self._hashed(slices, digests))
         hashing.add_done_callback(lambda task: task.cancelled() or task.exception())  # another may fail first
         try:

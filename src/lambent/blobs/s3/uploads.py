@@ -18,6 +18,9 @@ PART_BYTES_MAX: Final = 64 * MEBIBYTE
 DOUBLED_AFTER_PARTS: Final = 250
 """A body of 5 GiB, the most that one request brings, stays below parts of 32 MiB."""
 PARTS_MAX: Final = 10_000
+COPIED_BYTES_PER_S: Final = 16 * MEBIBYTE
+JOINED_PARTS_PER_S: Final = 100
+"""Slower than this, a store that copies or joins does not get on. It says nothing meanwhile."""
 
 
 def part_bytes(number: int) -> int:
@@ -84,13 +87,14 @@ class Upload:
             await abort(self._client, self._key, self._id)
 
     async def _complete(self, body: bytes) -> None:
-        client = self._client
-        call = client.call(
+        longest_s = max(self._client.limits.patience_s, self._number / JOINED_PARTS_PER_S)
+        call = self._client.call(
             "POST",
             self._key,
             {"uploadId": self._id},
             body=(body,),
-            silence_s=client.limits.patience_s,
+            silence_s=longest_s,
+            patience_s=longest_s,
             repeated=self._note,
         )
         self._step = asyncio.create_task(call)
@@ -122,8 +126,9 @@ class Upload:
             "x-amz-copy-source": f"/{self._client.location.bucket}/{source}",
             "x-amz-copy-source-range": f"bytes={offset}-{offset + length - 1}",
         }
+        longest_s = max(self._client.limits.patience_s, length / COPIED_BYTES_PER_S)
         answer = await self._client.call(
-            "PUT", self._key, self._part(number), headers, silence_s=self._client.limits.patience_s
+            "PUT", self._key, self._part(number), headers, silence_s=longest_s, patience_s=longest_s
         )
         self._etags[number] = _found(answer, "ETag")
 
