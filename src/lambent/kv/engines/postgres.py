@@ -37,9 +37,10 @@ from lambent.kv.folder import check_format
 from lambent.kv.topics import safely
 
 from .fibers import in_fiber
+from .postgres_heat import Footprint, Heat
 from .postgres_notify import Wakes
 from .postgres_pool import Lent, Pool
-from .postgres_session import READ, Session
+from .postgres_session import READ, WRITE, Session
 from .postgres_setup import complete, copy_out, one_line, prepare_database
 from .postgres_wire import Failed
 
@@ -59,11 +60,13 @@ ROWS_FILE: Final = "postgres.copy"
 
 
 class _Conflict(Exception):
-    """The run is void; another may do better. `locks` are to be held from its beginning."""
+    """The run is void; another may do better. `locks` are to be held from its beginning; `hot` are the keys that it
+    may have collided on."""
 
     def __init__(self, locks: frozenset[int] = frozenset()) -> None:
         super().__init__("lost against another transaction")
         self.locks = locks
+        self.hot: frozenset[bytes] = frozenset()
 
 
 class _Lost(Exception):
@@ -82,6 +85,7 @@ class _View:
         self._lent = lent
         self._own = Layer()
         self._over = False
+        self._footprint = Footprint() if lent.begin == WRITE else None
         self.writes = self._own.writes
         self.callbacks: list[Callable[[], None]] = []
         self.added: Added = []
@@ -93,6 +97,9 @@ class _View:
         self._check()
         if key in self.writes:
             return self.writes[key]
+        if self._footprint is not None:
+            self._footprint.read(key)
+            self._lock_if_hot(key)
         return self._guarded(lambda session: session.get(key))
 
     def scan(self, begin: bytes, end: bytes, *, limit: int | None = None, reverse: bool = False) -> Rows:
@@ -100,6 +107,9 @@ class _View:
         self._check()
         if begin >= end or (limit is not None and limit <= 0):
             return []
+        if self._footprint is not None:
+            self._footprint.scanned(begin, end)
+            self._lock_if_hot(begin)
         over = {key: self.writes[key] for key in self._own.between(begin, end)}
         if not over:
             return self._base(begin, end, limit, reverse)
@@ -152,6 +162,14 @@ class _View:
         elif id not in lent.locks and not self._try_lock(id):
             self.failure = _Conflict(frozenset((*lent.locks, id)))
             raise self.failure
+
+    def _lock_if_hot(self, key: bytes) -> None:
+        if self._store.heat.use(key):
+            self.lock(key)
+
+    def contended(self) -> frozenset[bytes]:
+        """On which keys this run may have collided with another."""
+        return self._footprint.contended(self.writes) if self._footprint is not None else frozenset()
 
     def try_lock(self, key: bytes) -> bool:
         """Take the lock of `key` if it is free. Best before the first read, which then sees what who had it wrote."""
@@ -245,6 +263,7 @@ class PostgresStore:
         # Pauses wait for other processes, which have no share in a manual clock.
         self._machine = SystemClock()
         self.conflicts = 0
+        self.heat = Heat()
         self._listeners: list[Callable[[Added], None]] = []
         self._wakes = Wakes(self._conninfo, self.node, ids)
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -305,7 +324,7 @@ class PostgresStore:
             task.exception()  # it has been looked at, even when its caller has gone
 
     async def _write(self, fn: Callable[[Transaction], T]) -> T:
-        result, view = await self._run(fn, b"begin")
+        result, view = await self._run(fn, WRITE)
         for callback in view.callbacks:
             safely(callback)
         if view.added:
@@ -323,10 +342,13 @@ class PostgresStore:
                 return await in_fiber(self._attempt, fn, self._pool.lend(begin, locks))
             except _Conflict as conflict:
                 self.conflicts += 1
-                if conflict.locks - locks:
-                    locks |= conflict.locks
+                self.heat.add(conflict.hot)
+                wanted = conflict.locks | {_lock_id(key) for key in conflict.hot}
+                if wanted - locks:
+                    # Who waits for its turn need not pause.
+                    locks |= wanted
                     continue
-                if begin == b"begin" and attempt >= LOSER_ATTEMPTS:
+                if begin == WRITE and attempt >= LOSER_ATTEMPTS:
                     locks.add(LOSERS_LOCK)
             except _Lost as error:
                 # The server was perhaps restarted: no connection from before is trusted, or each would fail a run.
@@ -359,6 +381,9 @@ class PostgresStore:
                     raise view.failure
             view.commit()
             return result, view
+        except _Conflict as conflict:
+            conflict.hot = view.contended()
+            raise
         finally:
             lent.give_back()
 

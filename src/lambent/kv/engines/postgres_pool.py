@@ -97,7 +97,7 @@ class Lent:
 
     def __init__(self, pool: Pool | None, begin: bytes, locks: set[int], session: Session | None = None) -> None:
         self._pool = pool
-        self._begin = begin
+        self.begin = begin
         self._held: set[int] = set()
         self.locks = locks
         self.session = session
@@ -110,7 +110,7 @@ class Lent:
                 self._pool.acquire(id)
                 self._held.add(id)
             session = self._pool.take()
-            session.start(self._begin, self.locks)
+            session.start(self.begin, self.locks)
             self.session = session
         return self.session
 

@@ -43,6 +43,7 @@ STATEMENTS: Final = {
     b"commit": b"COMMIT",
     b"rollback": b"ROLLBACK",
 }
+WRITE: Final = b"begin"
 READ: Final = b"begin reading"
 _UNLOCK: Final[Command] = (b"unlock", ())
 
