@@ -113,9 +113,7 @@ class Door:
             self._refuse(req)
 
     def _refuse(self, req: dict[str, Any]) -> None:
-        named = {**req, "TableName": table_name(req["TableName"])} if "TableName" in req else req
-        if isinstance(req.get("RequestItems"), dict):
-            named = {**named, "RequestItems": {table_name(name): value for name, value in req["RequestItems"].items()}}
+        named = _with_names(req)
         errors: list[str] = []
         assert self._constraints is not None
         self._constraints(named, "", errors)
@@ -196,6 +194,8 @@ class AttributeValue(msgspec.Struct):
     BOOL: bool | UnsetType = UNSET
 
 
+_TABLE: Final = f"^(?:arn:[^:]+:dynamodb:[^:]*:[^:]*:table/)?[a-zA-Z0-9_.-]{{{NAME_MIN},{NAME_MAX}}}$"
+"""A table's name or its ARN."""
 _PLAIN: Final = {"string": str, "boolean": bool, "blob": str, "double": float, "float": float, "timestamp": float}
 
 
@@ -218,12 +218,27 @@ def _fast_type(shape: Shape) -> Any:
         return Annotated[found, Meta(min_length=least, max_length=most)] if least or most else found
     if shape.enum:
         return Literal[shape.enum]
+    if shape.name == "TableArn":
+        return Annotated[str, Meta(pattern=_TABLE)]
     if shape.kind == "string" and (least or most or pattern):
         whole = f"^(?:{pattern})$" if pattern and "\\p" not in pattern and "\\u" not in pattern else None
         return Annotated[str, Meta(min_length=least, max_length=most, pattern=whole)]
     if shape.kind in ("integer", "long"):
         return Annotated[int, Meta(ge=least, le=most)] if least is not None or most is not None else int
     return _PLAIN[shape.kind]
+
+
+def _with_names(req: dict[str, Any]) -> dict[str, Any]:
+    """The request with names in the places of tables' ARNs, for the constraints are those of names."""
+    named = dict(req)
+    if "TableName" in req:
+        named["TableName"] = table_name(req["TableName"])
+    if "RequestItems" in req:
+        named["RequestItems"] = {table_name(name): value for name, value in req["RequestItems"].items()}
+    if "TransactItems" in req:
+        items = req["TransactItems"]
+        named["TransactItems"] = [{kind: _with_names(part) for kind, part in item.items()} for item in items]
+    return named
 
 
 class _Types:
