@@ -80,6 +80,7 @@ async def test_nobody_listens_where_a_node_died_and_the_next_one_takes_over(make
     await server.close()
 
 
+@pytest.mark.slow
 async def test_a_node_that_stops_says_nothing_of_a_complete_backup(make: Maker, path: Path) -> None:
     source = make("rocks")
     for number in range(20):

@@ -182,6 +182,7 @@ class _Remote(_Whole):
             at += size
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", [_Whole, _Remote])
 async def test_bodies_of_any_length_come_in_pieces(kind: type[_Whole]) -> None:
     lengths = [0, 1, PIECE_BYTES - 1, PIECE_BYTES, PIECE_BYTES + 1, 2 * PIECE_BYTES, 3 * PIECE_BYTES + 7] * 3

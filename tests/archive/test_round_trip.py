@@ -73,6 +73,7 @@ async def test_a_cloud_arrives_as_it_left(make: Maker, start: str, end: str) -> 
     await target.close()
 
 
+@pytest.mark.slow
 @given(contents, st.lists(st.tuples(_text, st.integers(), st.binary(max_size=60)), max_size=30))
 @settings(max_examples=40)
 def test_any_contents_arrive(bodies: dict[str, bytes | None], records: list[tuple[str, int, bytes]]) -> None:
@@ -113,6 +114,7 @@ def test_any_contents_pass_through_postgres(cluster_url: Callable[[], str], bodi
     asyncio.run(run())
 
 
+@pytest.mark.slow
 async def test_many_rows_come_in_pages(make: Maker) -> None:
     source, target = make("memory"), make("memory", arriving=True)
     for start in range(0, 20_000, 1000):
