@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from lambent.contracts.events import Target
 from lambent.contracts.ports import Cloud
 
-from .api import batch, items, query, scan, settings, tables, tags, transactions, updates
+from .api import batch, items, partiql, query, scan, settings, tables, tags, transactions, updates
 from .events import DynamoTarget
 from .service import dynamodb as service
 
@@ -16,4 +16,4 @@ __all__ = ["service", "targets"]
 targets: Mapping[str, Callable[[Cloud], Target]] = {"dynamodb": DynamoTarget}
 
 # Importing these modules registers their operations.
-_OPERATIONS = (batch, items, query, scan, settings, tables, tags, transactions, updates)
+_OPERATIONS = (batch, items, partiql, query, scan, settings, tables, tags, transactions, updates)

@@ -61,6 +61,70 @@ class IdempotentParameterMismatchException(ServiceError):
     """A client token came again with other parameters."""
 
 
+class DuplicateItemException(ServiceError):
+    """An INSERT of an item that is there already."""
+
+
+class TableAlreadyExistsException(ServiceError):
+    """A table cannot be restored under a name that is taken."""
+
+
+class TableInUseException(ServiceError):
+    """The table is being made or removed."""
+
+
+class BackupNotFoundException(ServiceError):
+    """There is no such backup."""
+
+
+class BackupInUseException(ServiceError):
+    """The backup is being made, or a table is being restored from it."""
+
+
+class InvalidRestoreTimeException(ServiceError):
+    """The time lies outside of what can be restored."""
+
+
+class PointInTimeRecoveryUnavailableException(ServiceError):
+    """Point-in-time recovery is not on."""
+
+
+class InvalidExportTimeException(ServiceError):
+    """The time lies outside of what can be exported."""
+
+
+class ExportConflictException(ServiceError):
+    """A client token came again with other parameters."""
+
+
+class ExportNotFoundException(ServiceError):
+    """There is no such export."""
+
+
+class ImportConflictException(ServiceError):
+    """A client token came again with other parameters."""
+
+
+class ImportNotFoundException(ServiceError):
+    """There is no such import."""
+
+
+class GlobalTableAlreadyExistsException(ServiceError):
+    """The table is a global table already."""
+
+
+class GlobalTableNotFoundException(ServiceError):
+    """There is no such global table."""
+
+
+class ReplicaAlreadyExistsException(ServiceError):
+    """The table has a replica in that region."""
+
+
+class ReplicaNotFoundException(ServiceError):
+    """The table has no replica in that region."""
+
+
 class TrimmedDataAccessException(ServiceError):
     """The records asked for are older than what a stream keeps."""
 
