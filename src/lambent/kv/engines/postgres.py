@@ -164,7 +164,10 @@ class _View:
             raise self.failure
 
     def _lock_if_hot(self, key: bytes) -> None:
+        # Now, not later: it may take long to get a connection, and the key be hot by then.
+        self._guarded(lambda session: None)
         if self._store.heat.use(key):
+            self._lent.put_back_unused()
             self.lock(key)
 
     def contended(self) -> frozenset[bytes]:

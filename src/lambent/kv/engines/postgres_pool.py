@@ -114,6 +114,20 @@ class Lent:
             self.session = session
         return self.session
 
+    def put_back_unused(self) -> None:
+        """Let go of the session and of the process's locks if the transaction has not begun: to wait for one more lock
+        in its order, and keep no connection meanwhile."""
+        if self._pool is not None and self.session is not None and not self.session.begun:
+            self._pool.give(self.session)
+            self.session = None
+            self._release()
+
+    def _release(self) -> None:
+        assert self._pool is not None
+        for id in self._held:
+            self._pool.release(id)
+        self._held.clear()
+
     def reserve(self, id: int) -> bool:
         """Take a lock among the process's transactions, without waiting."""
         if self._pool is None or not self._pool.reserve(id):
@@ -132,8 +146,7 @@ class Lent:
                 finally:
                     self._pool.give(self.session)
         finally:
-            for id in self._held:
-                self._pool.release(id)
+            self._release()
 
 
 def _queue_up(queue: deque[Turn], pass_on: Callable[[], None]) -> None:
