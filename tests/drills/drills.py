@@ -42,12 +42,12 @@ def _on_cluster(fault: Callable[[Rig], Outage], name: str, way: Way) -> Figures:
     return _drill(name, way, cluster(spaces=way.spaces, blobs=way.blobs), fault)
 
 
-def _database_disk(name: str, way: Way) -> Figures | None:
+def _database_disk(fault: Callable[..., Outage], name: str, way: Way) -> Figures | None:
     with faults.small_disk(DISK_MB) as disk:
         if disk is None:
             return None
-        fault = partial(faults.fill_database_disk, disk=disk)
-        return _drill(name, way, cluster(spaces=way.spaces, disk=disk / "pg", blobs=way.blobs), fault)
+        rig = cluster(spaces=way.spaces, disk=disk / "pg", blobs=way.blobs)
+        return _drill(name, way, rig, partial(fault, disk=disk))
 
 
 def _own_disk(name: str, way: Way) -> Figures | None:
@@ -67,16 +67,18 @@ def _drill(name: str, way: Way, rig: AbstractContextManager[Rig], fault: Callabl
             seen = ready.end()
         finally:
             if way.keep is not None:
-                _keep(ready.folder, way.keep / name)
+                _keep(ready, way.keep / name)
         return figures(name, ready.where, seen, outage)
 
 
-def _keep(folder: Path, kept: Path) -> None:
-    for pattern in ("*.jsonl", "*.log", "*/test.log", "*/log"):
-        for path in folder.glob(pattern):
-            place = kept / path.relative_to(folder)
+def _keep(rig: Rig, kept: Path) -> None:
+    for pattern in ("*.jsonl", "*.log", "*/test.log", "weed/log"):
+        for path in rig.folder.glob(pattern):
+            place = kept / path.relative_to(rig.folder)
             place.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy(path, place)
+    if len(rig.nodes) > 1:
+        (kept / "postgres.log").write_text(rig.postgres.log())
 
 
 DRILLS: dict[str, Drill] = {
@@ -86,6 +88,7 @@ DRILLS: dict[str, Drill] = {
     "restart PostgreSQL": partial(_on_cluster, faults.restart_database),
     "cut PostgreSQL off": partial(_on_cluster, faults.cut_database),
     "cut the blobs off": partial(_on_cluster, faults.cut_blobs),
-    "fill PostgreSQL's disk": _database_disk,
+    "fill PostgreSQL's disk": partial(_database_disk, faults.fill_database_disk),
+    "fill its log's disk": partial(_database_disk, faults.fill_log_disk),
     "fill RocksDB's disk": _own_disk,
 }

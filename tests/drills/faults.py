@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import psycopg
+
 from tests.history.operations import now_ns
 
 from .figures import Outage
@@ -22,6 +24,8 @@ SLEEP_S = 20.0
 CUT_S = 15.0
 FULL_S = 15.0
 REFILL_S = 0.02
+SEGMENTS_MAX = 300
+"""More than a disk of a drill holds."""
 AWAY_S = 5.0
 """How long a node that was killed is away."""
 
@@ -37,7 +41,7 @@ def kill_node(rig: Rig, away_s: float = AWAY_S) -> Outage:
 
 
 def kill_all_nodes(rig: Rig) -> Outage:
-    """SIGKILL of one node after another, each back before the next goes, and of a process with transactions under way."""
+    """SIGKILL of each node, one back before the next goes, and of a process with transactions under way."""
     begun = now_ns()
     rig.transactors[-1].send(signal.SIGKILL)
     for node in rig.nodes:
@@ -50,13 +54,13 @@ def kill_all_nodes(rig: Rig) -> Outage:
 
 def stop_node(rig: Rig, sleep_s: float = SLEEP_S) -> Outage:
     """SIGSTOP of a node for longer than its leases hold, and of a process in the middle of its transactions."""
-    node = rig.nodes[-1]
+    node, transactor = rig.nodes[-1], rig.transactors[-1]
     begun = now_ns()
-    for sleeper in (node, *rig.transactors[-1:]):
-        sleeper.send(signal.SIGSTOP)
+    node.send(signal.SIGSTOP)
+    transactor.send(signal.SIGSTOP)
     time.sleep(sleep_s)
-    for sleeper in (node, *rig.transactors[-1:]):
-        sleeper.send(signal.SIGCONT)
+    node.send(signal.SIGCONT)
+    transactor.send(signal.SIGCONT)
     return Outage(begun_ns=begun, ended_ns=now_ns(), ended_s=time.time(), sleeper=node.url)
 
 
@@ -87,10 +91,23 @@ def _cut(rig: Rig, host: str, cut_s: float) -> Outage:
 
 
 def fill_database_disk(rig: Rig, disk: Path) -> Outage:
-    """PostgreSQL's disk is full for a while. If it has given up by then, it is started again, as one does."""
+    """PostgreSQL's disk is full for a while: tables cannot grow."""
     begun = now_ns()
     with filled(disk):
         time.sleep(FULL_S)
+    return Outage(begun_ns=begun, ended_ns=now_ns(), ended_s=time.time())
+
+
+def fill_log_disk(rig: Rig, disk: Path) -> Outage:
+    """PostgreSQL's disk is full, and the files of its log are used up: it gives up, and is started again when there is
+    space, as one does."""
+    begun = now_ns()
+    with filled(disk):
+        with suppress(psycopg.Error):
+            for _ in range(SEGMENTS_MAX):
+                # A statement that writes, for an empty segment is not switched.
+                rig.postgres.execute("SELECT pg_logical_emit_message(false, '', ''), pg_switch_wal()")
+        time.sleep(max(0.0, FULL_S - (now_ns() - begun) / 1e9))
     if not rig.postgres.runs():
         rig.postgres.start()
     return Outage(begun_ns=begun, ended_ns=now_ns(), ended_s=time.time())

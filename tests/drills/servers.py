@@ -26,7 +26,7 @@ from .hosts import Host, free_port
 START_TIMEOUT_S = 60.0
 BUCKET = "bodies"
 _SETTINGS = (
-    "-c max_connections=200 -c shared_buffers=64MB -c max_wal_size=256MB -c min_wal_size=32MB -c wal_recycle=off "
+    "-c max_connections=200 -c shared_buffers=64MB -c max_wal_size=256MB -c min_wal_size=2MB -c wal_recycle=off "
     "-c restart_after_crash=on"
 )
 _ACCESS = "local all all trust\nhost all all all trust\n"
@@ -50,7 +50,7 @@ class Postgres:
         folder.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
             shutil.chown(folder, user)
-        self._run("initdb", "-U", "admin", "-A", "trust", "-E", "UTF8", "--locale=C", "--wal-segsize=4")
+        self._run("initdb", "-U", "admin", "-A", "trust", "-E", "UTF8", "--locale=C", "--wal-segsize=1")
         (folder / "data" / "pg_hba.conf").write_text(_ACCESS)
         self.start()
         address, port = host.reach(self._port)
