@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Mapping
 from typing import Any
 
 from lambent.blobs.memory import MemoryBlobs
+from lambent.bus.members import Members
 from lambent.contracts.caller import Caller, root
 from lambent.contracts.clock import ManualClock
 from lambent.contracts.events import Target
@@ -15,6 +16,7 @@ from lambent.contracts.ports import Cloud, Settings
 from lambent.gateway.authorize import PolicyGuard
 from lambent.gateway.dispatch import Dispatcher
 from lambent.kv.engines.memory import MemoryStore
+from lambent.kv.nodes import NodeRecord
 from lambent.registry import Targets, load_service
 from lambent.services.iam.directory import IamDirectory
 
@@ -47,13 +49,15 @@ class TestCloud(Cloud):
         self.ids = Ids(seed)
         self.settings = Settings()
         self.store = beside.store.handle(self.clock, self.ids) if beside else MemoryStore(self.clock, self.ids)
-        self.blobs = beside.blobs if beside else MemoryBlobs(self.ids)
+        self.blobs = beside.blobs if beside else MemoryBlobs(self.ids, clock=self.clock)
         self.directory = IamDirectory(self)
         self.guard = PolicyGuard(self)
         self.targets = _Targets(self)
         self.api = Dispatcher(self, load_service, _validate if validate else _trust)
         self._tasks: set[asyncio.Future[None]] = set()
         self.spawn = self._spawn
+        record = NodeRecord(id=self.store.node, name="test", endpoint="", version="", started_ms=0)
+        self.members = Members(self, record, dict, lambda: None)
 
     def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)

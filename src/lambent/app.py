@@ -15,6 +15,7 @@ from pathlib import Path
 import msgspec
 
 from lambent import __version__, doors, engines, wire
+from lambent.blobs.errors import BlobsError
 from lambent.bus.members import Members
 from lambent.bus.relay import Relay
 from lambent.contracts.clock import Clock, sleep_until
@@ -236,7 +237,7 @@ class Node(Cloud):
             wait_ns = _COLLECTION_NS
             try:
                 await self._collect_once()
-            except (StoreError, OSError) as error:
+            except (StoreError, BlobsError, OSError) as error:
                 _log.warning("bodies that nothing names could not be removed: %s", error)
 
     async def _collect_once(self) -> None:

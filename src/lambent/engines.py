@@ -16,6 +16,7 @@ from lambent.blobs.errors import BlobsError
 from lambent.contracts.clock import Clock
 from lambent.contracts.ids import Ids
 from lambent.contracts.ports import Blobs, Settings, Store
+from lambent.kv import arriving
 from lambent.kv.errors import StoreError, StoreInUse
 from lambent.kv.folder import FolderLock, write_durably
 from lambent.kv.identity import cloud_id
@@ -68,6 +69,7 @@ async def open_engines(settings: Settings, clock: Clock, ids: Ids) -> Engines:
     store = await open_store(settings.store, clock, ids)
     blobs: Blobs | None = None
     try:
+        await arriving.refuse(store)
         blobs = await open_blobs(settings.blobs, store, clock, ids)
         lock, first = _claim(Path(settings.data), await cloud_id(store))
     except BaseException:

@@ -57,6 +57,7 @@ async def test_a_body_comes_back_with_its_digests(blobs: Any, size: int) -> None
     assert info.digests["sha256"] == hashlib.sha256(data).digest()
     assert info.digests["crc32"] == zlib.crc32(data).to_bytes(4, "big")
     assert await blobs.read(info.name) == data
+    assert await content(blobs.stream(info.name)) == data
 
 
 def test_checksums_are_those_of_their_standards() -> None:
@@ -81,6 +82,11 @@ async def test_slices(blobs: Any) -> None:
     for offset, length in ((0, 700_001), (-1, 2), (5, -1), (700_001, 0)):
         with pytest.raises(ValueError):  # at once, or with the first piece
             await content(blobs.slice(name, offset, length))
+
+
+async def test_a_stream_of_nothing(blobs: Any) -> None:
+    with pytest.raises(KeyError):
+        await content(blobs.stream("0" * 32))
 
 
 @pytest.mark.parametrize("digests", [(), ("md5", "crc64nvme")])

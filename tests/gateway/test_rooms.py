@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -13,9 +14,11 @@ from botocore.credentials import Credentials
 
 from lambent import doors
 from lambent.blobs.digests import digest
+from lambent.blobs.errors import BlobsUnreachable
 from lambent.contracts.clock import SystemClock
 from lambent.contracts.http import BytesBody, Request, Response
 from lambent.gateway.rooms import FrontDoor
+from lambent.kv.errors import StoreUnreachable
 from tests.support import TestCloud
 
 HOST = "127.0.0.1:4566"
@@ -70,7 +73,7 @@ async def test_a_wrong_secret_is_refused() -> None:
 @pytest.mark.parametrize(
     ("request_", "status", "said"),
     [
-        (signed("dynamodb", "POST", "/", b"{}", x_amz_target="DynamoDB_20120810.ListTables"), 501, "dynamodb"),
+        (signed("kinesis", "POST", "/", b"{}", x_amz_target="Kinesis_20131202.ListStreams"), 501, "kinesis"),
         (signed("lambda", "GET", "/2015-03-31/event-source-mappings/"), 501, "ListEventSourceMappings"),
         (signed("iam", "POST", "/", form("Fly", Version="2010-05-08"), **FORM), 400, "InvalidAction"),
         (signed("iam", "POST", "/", b"", **FORM), 400, "MissingAction"),
@@ -189,6 +192,77 @@ async def test_a_failure_of_ours_is_an_internal_error_and_says_nothing_else(
     assert answer.status == 500
     assert "secret" not in text(answer)
     assert "a secret detail" in caplog.text
+
+
+class Remote:
+    """Bodies of another machine, in pieces; `failure` is what the first read meets."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.failure = failure
+        self.closed = False
+
+    def slice(self, name: str, offset: int, length: int) -> AsyncIterator[bytes]:
+        return self._pieces(length)
+
+    async def _pieces(self, length: int) -> AsyncIterator[bytes]:
+        try:
+            if self.failure is not None:
+                raise self.failure
+            yield b"a" * (length - 1)
+            yield b"b"
+        finally:
+            self.closed = True
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "code"),
+    [
+        (BlobsUnreachable("cut off"), 503, "ServiceUnavailable"),
+        (RuntimeError("a bug"), 500, "InternalError"),
+        (None, 200, ""),
+    ],
+)
+async def test_a_body_that_cannot_be_begun_is_told_with_a_status(
+    failure: Exception | None, status: int, code: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    door = front_door()
+    await door(signed("s3", "PUT", "/bucket"))
+    assert (await door(signed("s3", "PUT", "/bucket/key", b"x" * 100_000))).status == 200
+    remote = Remote(failure)
+    door._cloud.blobs = remote  # type: ignore[assignment]
+    answer = await door(signed("s3", "GET", "/bucket/key"))
+    assert answer.status == status
+    if failure is not None:
+        assert f"<Code>{code}</Code>" in text(answer)
+        assert remote.closed
+        return
+    assert isinstance(answer.body, AsyncIterator)
+    assert b"".join([piece async for piece in answer.body]) == b"a" * 99_999 + b"b"
+    again = await door(signed("s3", "GET", "/bucket/key"))
+    remote.closed = False
+    await again.body.aclose()  # type: ignore[union-attr]  # the client went away before it read anything
+    assert remote.closed
+
+
+async def test_a_store_out_of_reach_is_a_503_and_one_line(caplog: pytest.LogCaptureFixture) -> None:
+    door = front_door()
+
+    async def away(fn: object) -> None:
+        raise StoreUnreachable("the database is away")
+
+    door._cloud.store.read = away  # type: ignore[method-assign, assignment]
+    answer = await door(signed("s3", "GET", "/"))
+    assert (answer.status, "ServiceUnavailable" in text(answer)) == (503, True)
+    assert "the database is away" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+async def test_readiness_asks_nobody() -> None:
+    door = front_door()
+    answer = await door(Request("GET", "/_lambent/ready"))
+    assert (answer.status, text(answer)) == (200, "ready\n")
+    await door._cloud.members.drain()  # type: ignore[attr-defined]
+    assert (await door(Request("GET", "/_lambent/ready"))).status == 503
 
 
 async def test_health_and_unknown_doors() -> None:

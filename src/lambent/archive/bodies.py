@@ -77,7 +77,7 @@ class Bodies:
         try:
             while True:
                 while len(ahead) < AHEAD and (name := next(names, "")):
-                    parts = _parts(self._stream(name))
+                    parts = _parts(self._blobs.stream(name))
                     ahead.append((name, parts, asyncio.create_task(_first(parts))))
                 if not ahead:
                     return
@@ -95,17 +95,6 @@ class Bodies:
                 task.cancel()
             if ahead:
                 await asyncio.wait([task for _, _, task in ahead])
-
-    async def _stream(self, name: str) -> AsyncIterator[bytes]:
-        """A whole body; `KeyError` when there is none."""
-        # Nothing here knows how long a blob is. Blob stores that have long ones can give all of one in pieces.
-        pieces = getattr(self._blobs, "_pieces", None)
-        if pieces is None:
-            yield await self._blobs.read(name)
-            return
-        async with aclosing(pieces(name, 0, None)) as found:
-            async for piece in found:
-                yield piece
 
 
 def _batch(pieces: Iterator[Piece]) -> list[Piece]:

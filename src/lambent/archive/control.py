@@ -15,15 +15,16 @@ import struct
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import aclosing, contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from lambent.contracts.ports import Cloud
 
 from .errors import ArchiveError
-from .format import Encoder
 from .items import PIECE_BYTES
-from .source import Named, Source
-from .stream import Bytes, encode
+
+if TYPE_CHECKING:
+    from .source import Named
+    from .stream import Bytes
 
 SOCKET: Final = "control.sock"
 BACKUP: Final = "backup"
@@ -108,6 +109,10 @@ class ControlServer:
                 self._backups -= 1
 
     async def _send_backup(self, writer: asyncio.StreamWriter, *, skip_missing: bool) -> None:
+        # Deferred: most nodes never make a backup, and all of them start.
+        from .source import Source
+        from .stream import encode
+
         cloud = self._cloud
         source = Source(cloud.store, cloud.blobs, cloud.clock, cloud.ids, self._named, skip_missing=skip_missing)
         async with aclosing(encode(source.items())) as data:
@@ -117,6 +122,8 @@ class ControlServer:
 
 
 async def _refuse(writer: asyncio.StreamWriter, reason: str) -> None:
+    from .format import Encoder  # deferred, as above
+
     writer.writelines(Encoder().broken_off(reason))
     await writer.drain()
 

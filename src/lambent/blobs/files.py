@@ -116,6 +116,13 @@ class FileBlobs:
             raise ValueError(f"bytes {offset} to {offset + length} of {size}")
         return FileSlice(path, offset, length)
 
+    async def stream(self, name: str) -> AsyncIterator[bytes]:
+        """A whole blob in pieces of a megabyte; `KeyError` with the first when there is none."""
+        path, offset = self.slice(name, 0, 0).path, 0
+        while piece := await self._in_thread(lambda at=offset: _read_at(name, path, at)):  # type: ignore[misc]
+            yield piece
+            offset += len(piece)
+
     async def read(self, name: str) -> bytes:
         """A whole blob; `KeyError` when there is none."""
         whole = self.slice(name, 0, 0)
@@ -217,6 +224,15 @@ async def _abandon(writing: Writing, job: asyncio.Future[T] | None) -> None:
             writing.abandon()
         else:  # cancelled again while waiting
             job.add_done_callback(lambda job: writing.abandon())
+
+
+def _read_at(name: str, path: str, offset: int) -> bytes:
+    try:
+        with open(path, "rb", buffering=0) as file:
+            file.seek(offset)
+            return file.read(CHUNK_BYTES)
+    except FileNotFoundError:
+        raise KeyError(name) from None
 
 
 def _read(path: str) -> bytes:

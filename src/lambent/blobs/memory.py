@@ -49,6 +49,10 @@ class MemoryBlobs:
         """A whole blob; `KeyError` when there is none."""
         return self._bodies[name]
 
+    async def stream(self, name: str) -> AsyncIterator[bytes]:
+        """A whole blob in one piece; `KeyError` when there is none."""
+        yield self._bodies[name]
+
     def release(self, name: str) -> None:
         """Forget `name`, at once unless a hold lasts; streams that are under way go on."""
         if name in self._bodies:

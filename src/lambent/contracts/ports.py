@@ -131,11 +131,16 @@ class Blobs(Protocol):
         ...
 
     def slice(self, name: str, offset: int, length: int) -> FileSlice | AsyncIterator[bytes]:
-        """A part of a blob, ready to be a response's body; `KeyError` when there is no such blob."""
+        """A part of a blob, ready to be a response's body; `KeyError` when there is no such blob, at once or with the
+        first piece."""
         ...
 
     async def read(self, name: str) -> bytes:
         """A whole blob; `KeyError` when there is none."""
+        ...
+
+    def stream(self, name: str) -> AsyncIterator[bytes]:
+        """A whole blob of unknown length in pieces; `KeyError` with the first when there is no such blob."""
         ...
 
     def release(self, name: str) -> None:

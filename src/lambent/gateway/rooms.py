@@ -21,14 +21,17 @@ from typing import Any
 
 from lambent import wire
 from lambent.auth import Endpoint, Verifier, missing_token
+from lambent.blobs.errors import BlobsUnreachable
 from lambent.contracts.caller import Credential
 from lambent.contracts.errors import ServiceError
 from lambent.contracts.http import Body, BodyBroken, BodyTooLarge, BytesBody, Request, Response
 from lambent.contracts.ports import Cloud
 from lambent.kit import Context
 from lambent.kit.service import BODY_BYTES_MAX
+from lambent.kv.errors import StoreUnreachable
 from lambent.wire import Codec, Route
 
+from .beginning import begin
 from .dispatch import Dispatcher
 
 Door = Callable[[Cloud, Request], Awaitable[Response]]
@@ -49,6 +52,12 @@ class InternalError(ServiceError):
     """S3's name for the same."""
 
     status = 500
+
+
+class ServiceUnavailable(ServiceError):
+    """The store or the bodies are out of reach at the moment. Clients try again, as they do after AWS's own 503."""
+
+    status = 503
 
 
 class UnknownService(ServiceError):
@@ -113,6 +122,8 @@ class FrontDoor:
                 params = codec.parse(route, request, body)
                 result = await self._dispatcher.run(ctx, route.service, route.operation, params)
                 response = codec.serialize(result, request.id)
+            if response.body.__class__ is not bytes and request.method != "HEAD":
+                await begin(response)
         except BodyBroken:
             raise
         except Exception as error:
@@ -167,6 +178,9 @@ def _told(error: Exception, request: Request, route: Route) -> ServiceError:
         return error
     if isinstance(error, BodyTooLarge):
         return RequestEntityTooLarge("Request is too large.")
+    if isinstance(error, StoreUnreachable | BlobsUnreachable):
+        _log.error("request %s: %s %s failed: %s", request.id, route.service, route.operation, error)
+        return ServiceUnavailable("Service is unable to handle request.")
     _log.error("request %s: %s %s failed", request.id, route.service, route.operation, exc_info=error)
     return (InternalError if route.service == "s3" else InternalFailure)(_SORRY)
 
