@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 from .loop import Violation
 
-CONFIGURATIONS_MAX = 50_000
+CONFIGURATIONS_MAX = 200_000
 HISTORY_SHOWN = 25
 
 State = Hashable
@@ -103,6 +103,11 @@ class History:
         self._configurations = {
             (state, frozenset(effect for effect in effects if effect[0] != id)) for state, effects in found
         }
+
+    @property
+    def width(self) -> int:
+        """How many configurations could be true. Orders that nobody has looked at multiply: a read ends that."""
+        return len(self._configurations)
 
     def states(self) -> set[State]:
         """Every state that the object may be in when nothing is under way."""

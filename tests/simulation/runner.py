@@ -16,7 +16,7 @@ from lambent.services.s3.api import multipart
 
 from .loop import Violation
 from .services import WORKLOADS
-from .workload import Story, Workload
+from .workload import Workload
 from .world import Client, Plan, World
 
 MODULE = "tests.simulation"
@@ -90,11 +90,8 @@ def _run(world: World, seed: int, plan: Plan) -> None:
         world.loop.run(workload.prepare(operator))
     world.loop.executor_delay_ns_max = int(plan.delay_s_max * 1_000_000_000)
     world.ground.weather.delay_s_max = plan.delay_s_max
-    stories = [row for workload in workloads for row in workload.stories()]
     scripts = [
-        _script(
-            Client(world, number, random.Random(f"{seed} client {number}")), stories, plan.operations // plan.clients
-        )
+        _script(Client(world, number, random.Random(f"{seed} client {number}")), workloads, plan)
         for number in range(1, plan.clients + 1)
     ]
     world.loop.run(world.play(scripts))
@@ -107,10 +104,14 @@ def _run(world: World, seed: int, plan: Plan) -> None:
         world.loop.run(workload.check_later(operator))
 
 
-async def _script(client: Client, stories: list[tuple[int, Story]], count: int) -> None:
+async def _script(client: Client, workloads: list[Workload], plan: Plan) -> None:
+    stories = [row for workload in workloads for row in workload.stories()]
     weights = [weight for weight, _ in stories]
+    count = plan.operations // plan.clients
     for story in client.chance.choices([story for _, story in stories], weights, k=count):
         await story(client)
+        for workload in workloads:
+            await workload.settle(client)
         await client.think()
 
 

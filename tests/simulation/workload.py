@@ -36,6 +36,9 @@ class Workload:
         """What clients do, each with its weight."""
         raise NotImplementedError
 
+    async def settle(self, client: Client) -> None:
+        """After each story: look at what could be in too many states (`History.width`), so that it stays checkable."""
+
     async def check(self, client: Client) -> None:
         """In good weather, when nothing is under way any more: compare everything with the model."""
 

@@ -306,6 +306,10 @@ class World:
         """Blobs that a record names and that are not there."""
         return self.ground.memory.look(named) - self.ground.bodies.data.keys()
 
+    def idle_blobs(self) -> set[str]:
+        """Blobs that are there and that no record names."""
+        return self.ground.bodies.data.keys() - self.ground.memory.look(named)
+
     async def leap(self, seconds: float) -> SimNode:
         """Stop all nodes, let time pass, and start one anew, whose clock is right."""
         for index in range(len(self.nodes)):
@@ -373,18 +377,18 @@ class World:
         dead = self.nodes[index]
         assert dead is not None
         self.kill(index)
-        self._expect_takeover(dead)
+        if self.plan.shared:
+            self._expect_takeover(dead, [node for node in self.living() if node.serving])
         down_s = self.chance.choice((0.01, 1.0, 15.0, 60.0)) * self.chance.random()
         self.loop.call_at_ns(
-            self.loop.now_ns + int(down_s * SECOND_NS), self._reboot, index, context=self.loop.world.context
+            self.loop.now_ns + int(down_s * SECOND_NS), self._reboot, index, dead, context=self.loop.world.context
         )
 
-    def _expect_takeover(self, dead: SimNode) -> None:
-        """In fair weather somebody who was there takes over all leases of a dead node within ten seconds."""
+    def _expect_takeover(self, dead: SimNode, witnesses: list[SimNode]) -> None:
+        """In fair weather those who are there take over all leases of a dead node within ten seconds."""
         plan = self.plan
         if plan.failure_share or plan.read_failure_share or plan.jump_every_s or plan.pause_every_s:
             return
-        witnesses = [node for node in self.living() if node.serving]
 
         def check() -> None:
             if not any(node in witnesses for node in self.living()):
@@ -409,9 +413,11 @@ class World:
 
         self.loop.trip(0, step)
 
-    def _reboot(self, index: int) -> None:
+    def _reboot(self, index: int, dead: SimNode) -> None:
         if self.nodes[index] is None:
-            self.boot(index)
+            node = self.boot(index)
+            if not self.plan.shared:
+                self._expect_takeover(dead, [node])
 
     async def _leave_at_times(self) -> None:
         while await self._after(self.plan.leave_every_s):

@@ -14,6 +14,8 @@ from ..world import World
 from .functions import arn_of, make_function, permit
 
 KEYS = ("a/0", "a/1", "b/0")
+WIDTH_MAX = 30
+"""A key whose versions could be in more orders than this is looked at before anybody does more to it."""
 LISTENER = "s3-listener"
 MODES = {"sim-plain": "off", "sim-versions": "on", "sim-halted": "halted"}
 NOTIFYING = "sim-plain"
@@ -271,7 +273,15 @@ class S3(Workload):
 
     async def list_versions(self, client: Client) -> None:
         """Read all versions of a key."""
-        place = self._place(client)
+        await self._list_versions(client, self._place(client))
+
+    async def settle(self, client: Client) -> None:
+        """See `Workload`."""
+        for place, history in self.objects.items():
+            if history.width > WIDTH_MAX:
+                await self._list_versions(client, place)
+
+    async def _list_versions(self, client: Client, place: tuple[str, str]) -> None:
         history = self.objects[place]
         told = tell(history, history.begin("list-versions"), _versions)
         await client.call("s3", "ListObjectVersions", told, Bucket=place[0], Prefix=place[1])
@@ -406,6 +416,9 @@ class S3(Workload):
                 told = tell(history, history.begin("get"), self._read)
                 await self._get(client, told, Bucket=bucket, Key=key)
         self._check_notifications()
+        if self.world.plan.calm:
+            idle = self.world.idle_blobs()
+            insist(not idle, "nobody was killed, yet these blobs were left behind:", idle)
 
     async def check_later(self, client: Client) -> None:
         """See `Workload`. Every version, and every part of an upload that was left alone, still has its body."""
