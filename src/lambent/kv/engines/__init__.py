@@ -1,2 +1,2 @@
-"""Engines: `memory` for tests, `rocks` for one machine, `postgres` for many nodes on one database (not yet wired to the
-commands). Each implements `contracts.ports.Store`."""
+"""Engines: `memory` for tests and simulations, `rocks` for one machine, `postgres` for many nodes on one database.
+Each implements `contracts.ports.Store`."""
