@@ -22,6 +22,7 @@ from lambent.kv.errors import StoreError
 from lambent.kv.nodes import NodeRecord
 from lambent.registry import SERVICES, Targets, load_service
 from lambent.services.iam.directory import IamDirectory
+from lambent.services.lambda_ import LambdaHost
 
 from .blobs import GRACE_S, Bodies, NodeBlobs
 from .clock import NodeClock
@@ -72,6 +73,7 @@ class _SimTargets(Targets):
 class SimNode(Cloud):
     """One life of a node. After a kill another one is made, with another identity and empty caches."""
 
+    compute: FakeCompute
     store: NodeStore  # type: ignore[assignment]
     blobs: NodeBlobs
     members: Members
@@ -91,7 +93,6 @@ class SimNode(Cloud):
         self.guard = PolicyGuard(self)
         self.targets = _SimTargets(self, ground.targets)
         self.api = Dispatcher(self, load_service, ground.validate)
-        self.compute = FakeCompute(loop, name, ground.journal)
         self.spawn = self._spawn
         self.tasks: set[asyncio.Future[Any]] = set()
         """What runs in the background, and the requests under way."""
@@ -103,6 +104,7 @@ class SimNode(Cloud):
 
     def _connect(self) -> None:
         # In the host's context: what these rooms schedule by themselves is the host's.
+        self.compute = FakeCompute(LambdaHost(self), self.ground.loop, self.name, self.ground.journal)
         self.relay = Relay(self, self.store.node, alone=not self.ground.shared)
         record = NodeRecord(
             id=self.store.node,
@@ -157,6 +159,7 @@ class SimNode(Cloud):
         for task in list(self.tasks):
             task.cancel()
         await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self.compute.close()
         try:
             await self.relay.release()
             if self.store.shared:

@@ -169,6 +169,7 @@ class World:
         self.say("kill", node.name)
         self.nodes[index] = None
         node.host.kill()
+        self.ground.journal.kill(node.name)
         self.ground.memory.close(node.store.inner)
         for settle in list(node.waiting.values()):
             settle(Lost())
@@ -269,6 +270,7 @@ class World:
                 node.host.resume()
         await self.drained()
         self._check_losses()
+        self._check_always()
         end_ns = self.loop.now_ns + QUIET_S_MAX * SECOND_NS
         while any(node.waiting for node in self.living()):
             if self.loop.now_ns > end_ns:
@@ -338,6 +340,10 @@ class World:
             await pause(self.chance.choice((0.1, 1, 5)))
 
     def _check_always(self) -> None:
+        plan, crowds = self.plan, self.ground.journal.crowds
+        # A node that others take for dead, because it stood still or its beats failed, may run what it began.
+        if crowds and not (plan.pause_every_s or plan.failure_share or plan.read_failure_share):
+            raise Violation(crowds[0])
         ids = [entry.id for _, (_, entry) in self.ground.memory.look(outbox.pending)]
         if len(ids) != len(set(ids)):
             raise Violation(f"an event is in the outbox twice: {sorted(id for id in ids if ids.count(id) > 1)[0]}")

@@ -9,7 +9,7 @@ from typing import Any, ClassVar, NamedTuple
 from lambent.contracts.events import Delivery, Target
 
 from ..compute import Run
-from ..loop import SECOND_NS
+from ..loop import SECOND_NS, pause
 from ..nodes import ACCOUNT, REGION, Mailbox, SimNode
 from ..workload import Answer, Client, Lost, Outcome, Refused, Story, Workload, insist
 from ..world import World
@@ -19,8 +19,10 @@ WORKER = "lambda-worker"
 SINK = "lambda-sink"
 FORGETFUL = "lambda-forgetful"
 """Without retries, and with a dead letter queue."""
+LIMITED = "lambda-limited"
+LIMIT = 2
 DEAD_QUEUE = f"arn:aws:sqs:{REGION}:{ACCOUNT}:sim-dead-letters"
-RUNS_MAX = {WORKER: 3, FORGETFUL: 1}
+RUNS_MAX = {WORKER: 3, FORGETFUL: 1, LIMITED: 3}
 DELAYS_S = (60, 120)
 
 
@@ -77,6 +79,8 @@ class Lambda(Workload):
         await make_function(client, SINK)
         await make_function(client, WORKER)
         await make_function(client, FORGETFUL, DeadLetterConfig={"TargetArn": DEAD_QUEUE})
+        await make_function(client, LIMITED)
+        await client.must("lambda", "PutFunctionConcurrency", FunctionName=LIMITED, ReservedConcurrentExecutions=LIMIT)
         sink = {"Destination": arn_of(SINK)}
         await client.must(
             "lambda",
@@ -88,12 +92,12 @@ class Lambda(Workload):
 
     def stories(self) -> list[tuple[int, Story]]:
         """See `Workload`."""
-        return [(20, self.invoke_later), (6, self.invoke_now), (3, self.publish)]
+        return [(20, self.invoke_later), (6, self.invoke_now), (10, self.invoke_limited), (3, self.publish)]
 
     async def invoke_later(self, client: Client) -> None:
         """Invoke asynchronously."""
         chance = client.chance
-        function = chance.choice((WORKER, WORKER, FORGETFUL))
+        function = chance.choice((WORKER, WORKER, FORGETFUL, LIMITED))
         asked = Asked(function, chance.choice((0, 0, 0, 1, 2, 9)), chance.choice((0, 0, 0, 2)))
         number = len(self.asked)
         self.asked[number] = asked
@@ -127,6 +131,16 @@ class Lambda(Workload):
 
         await client.call("lambda", "Invoke", told, FunctionName=WORKER, Payload=json.dumps(payload).encode())
 
+    async def invoke_limited(self, client: Client) -> None:
+        """Invoke a function of which few may run at once."""
+
+        def told(outcome: Outcome) -> None:
+            allowed = not isinstance(outcome, Refused) or outcome.code == "TooManyRequestsException"
+            insist(allowed, "refused:", outcome)
+
+        payload = {"slow_s": client.chance.choice((0.01, 1.0, 8.0)) * client.chance.random()}
+        await client.call("lambda", "Invoke", told, FunctionName=LIMITED, Payload=json.dumps(payload).encode())
+
     async def publish(self, client: Client) -> None:
         """Publish a version; numbers never go back, whichever node gives them."""
         begun = max(self.versions, default=0)
@@ -158,6 +172,7 @@ class Lambda(Workload):
                 records.setdefault(run.payload["requestPayload"]["number"], []).append(run.payload)
         letters = {json.loads(delivery.event.payload)["number"] for delivery in self.mailbox.got}
         lost = self._lost()
+        await self._check_slots(client)
         for number, asked in self.asked.items():
             outcome = self.outcomes[number]
             if isinstance(outcome, Lost) and outcome.certain:
@@ -165,6 +180,15 @@ class Lambda(Workload):
             elif isinstance(outcome, Answer) and number not in lost:
                 self._check_one(number, asked, ended.get(number, []), records.get(number, []), number in letters)
             insist(not isinstance(outcome, Refused), "refused:", asked, outcome)
+
+    async def _check_slots(self, client: Client) -> None:
+        """Whatever died with calls in its hands, their slots are free again."""
+        for _ in range(30):
+            taken = [await client.call("lambda", "Invoke", FunctionName=LIMITED) for _ in range(4)]
+            if all(isinstance(outcome, Answer) for outcome in taken):
+                return
+            await pause(1)
+        insist(False, "nothing runs, but the limit is reached")
 
     def _lost(self) -> set[int]:
         """Events that brought down their nodes too often, or whose end did."""
@@ -194,7 +218,7 @@ class Lambda(Workload):
             insist(1 <= context["approximateInvokeCount"] <= runs_max, "wrong count:", context, *words)
         if asked.function == WORKER:
             insist(bool(records), "nobody told the destination:", *words)
-        elif not good:
+        elif asked.function == FORGETFUL and not good:
             insist(letter, "no dead letter:", *words)
         if self.world.plan.calm:
             self._check_schedule(asked, ended, runs_max, words)
@@ -204,6 +228,8 @@ class Lambda(Workload):
     ) -> None:
         """Without trouble there are as many runs as it takes, 60 and 120 seconds apart."""
         insist(len(ended) == min(asked.fail + 1, runs_max), "wrong number of runs:", *words)
+        if asked.function == LIMITED:
+            return  # who is refused waits longer
         slack_ns = int((1 + 10 * self.world.plan.delay_s_max) * SECOND_NS)
         for index, delay_s in enumerate(DELAYS_S[: len(ended) - 1]):
             wait_ns = ended[index + 1][0].at_ns - ended[index][1] - delay_s * SECOND_NS
