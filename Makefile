@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-dev demo test check lint types unit soak format bench clean
+.PHONY: help install install-dev demo test check lint types unit soak format bench drills clean
 
 help:  ## Show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ format: $(VENV)/.installed-dev  ## Put the code into its one form
 
 bench: $(VENV)/.installed-dev  ## Measure, and print the table of bench/README.md
 	@$(BIN)/python -m bench
+
+drills: $(VENV)/.installed-dev  ## Do every fault of docs/reliability.md to three nodes under load; about twelve minutes
+	@$(BIN)/python -m tests.drills
 
 clean:  ## Remove the environment and caches (data folders of running clouds are left alone)
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist

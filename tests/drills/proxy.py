@@ -37,10 +37,15 @@ class Proxy:
         ready.set()
         self._loop.run_forever()
         self._server.close()
-        for task in self._under_way:
-            task.cancel()
-        self._loop.run_until_complete(asyncio.gather(*self._under_way, return_exceptions=True))
+        self._loop.run_until_complete(self._hang_up())
         self._loop.close()
+
+    async def _hang_up(self) -> None:
+        under_way = list(self._under_way)
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        await asyncio.sleep(0)  # transports close one turn later
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()

@@ -136,13 +136,9 @@ class Seaweed:
                 time.sleep(0.2)
 
     def stop(self) -> None:
-        """End it."""
-        self._process.terminate()
-        try:
-            self._process.wait(15)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
+        """End it, without the quarter of a minute that it takes to stop in order."""
+        self._process.kill()
+        self._process.wait()
 
 
 class Node:
