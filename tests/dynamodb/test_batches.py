@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from lambent.services.dynamodb import keys, writes
+
 from .support import SECOND_NS, TABLE, DynamoCloud, index, run, thing
 
 
@@ -97,7 +99,7 @@ def test_a_transaction_is_all_or_none_with_reasons_in_order() -> None:
         )
         reasons = error.fields["CancellationReasons"]
         assert reasons[0] == {"Code": "None"}
-        assert "Item" in reasons[1]
+        assert reasons[1]["Item"] == thing("a", "1", n=1)
         assert "Item" not in reasons[2]
         assert reasons[1]["Message"] == "The conditional request failed"
         assert (await cloud.db("Scan"))["Count"] == 2
@@ -151,6 +153,8 @@ def test_a_client_token_makes_a_transaction_happen_once_in_ten_minutes() -> None
         await cloud.refused("IdempotentParameterMismatchException", "TransactWriteItems", **other)
         cloud.clock.advance(601 * SECOND_NS)
         await cloud.db("TransactWriteItems", **asked)
+        kept = await cloud.store.read(lambda tx: (len(keys.tokens.scan(tx)), len(keys.token_queues.scan(tx))))
+        assert kept == (1, 1)
         assert (await cloud.db("GetItem", Key=thing("a", "1")))["Item"]["n"] == {"N": "2"}
 
     run(body)
@@ -174,6 +178,23 @@ def test_a_table_may_ask_to_be_throttled() -> None:
         cloud.clock.advance(1 * SECOND_NS)
         await cloud.db("PutItem", Item={"id": {"S": "b"}})
         assert (await cloud.db("GetItem", Key={"id": {"S": "b"}}))["Item"] == {"id": {"S": "b"}}
+
+    run(body)
+
+
+def test_a_collection_has_its_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def body(cloud: DynamoCloud) -> None:
+        await cloud.table("pk:S sk:S / owner:S", LocalSecondaryIndexes=[index("local", "pk owner")])
+        monkeypatch.setattr(writes, "COLLECTION_BYTES_MAX", 1000)
+        await cloud.put(thing("a", "1", data="x" * 500), thing("b", "1", data="x" * 500))
+        error = "ItemCollectionSizeLimitExceededException"
+        await cloud.refused(error, "PutItem", Item=thing("a", "2", data="x" * 500))
+        codes = await cloud.refused(
+            "TransactionCanceledException", "TransactWriteItems", TransactItems=[put(thing("a", "2", data="x" * 500))]
+        )
+        assert codes.endswith("[ItemCollectionSizeLimitExceeded]")
+        await cloud.db("DeleteItem", Key=thing("a", "1"))
+        await cloud.put(thing("a", "2", data="x" * 500))
 
     run(body)
 

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-import orjson
-
 from lambent.contracts.ports import Transaction
 
 from . import keychecks, keys, writes
@@ -142,7 +140,7 @@ def run(tx: Transaction, table: TableRecord, action: Action, now_ms: int, *, sho
     """Do an action that fits. `condition_failed` when its condition does not hold; `show_old` puts the item into it."""
     old = writes.find(tx, table, keys.item_key(table, action.item))
     if action.condition is not None and not action.condition.evaluate(old.item or {}, action.values):
-        raise condition_failed(orjson.Fragment(old.json) if show_old and old.item is not None else None)
+        raise condition_failed(old.item if show_old else None)
     if action.kind == "ConditionCheck":
         return Outcome(old, old.item, writes.Written(old.size, {}))
     new, size = _after(table, action, old)

@@ -86,6 +86,7 @@ def record_change(
         shown_old, size = orjson.dumps(old), size + item_size(old)
     if new is not None and view in ("NEW_IMAGE", "NEW_AND_OLD_IMAGES"):
         shown_new, size = orjson.dumps(new), size + item_size(new)
+    tx.lock(keys.tails.key(table.stream_prefix))
     tail = keys.tails.get(tx, table.stream_prefix)
     number = tail.last + 1 if tail is not None else 1
     keys.tails.put(tx, Tail(number), table.stream_prefix)

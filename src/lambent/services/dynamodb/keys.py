@@ -11,6 +11,7 @@ dynamodb.stream       account, region, table name, label
 dynamodb.tail         stream's prefix
 dynamodb.change       stream's prefix, sequence number
 dynamodb.token        account, region, client token
+dynamodb.token_queue  account, region, queue number, end of validity (ms), client token
 ====================  ================================================================================================
 
 A slot is 2 bytes of a hash of the hash key: a scan goes in its order, and a segment of a parallel scan is a range of
@@ -43,9 +44,11 @@ streams = Table("dynamodb.stream", StreamRecord)
 tails = Table("dynamodb.tail", Tail)
 changes = Table("dynamodb.change", Change)
 tokens = Table("dynamodb.token", Token)
+token_queues = Table("dynamodb.token_queue", Mark)
 
 SLOTS: Final = 1 << 16
-PREFIX_BYTES: Final = 8
+TOKEN_QUEUES: Final = 16
+"""Queues that client tokens are spread over, so that transactions seldom meet at the head of one."""
 _ITEMS: Final = pack(("dynamodb.item",))
 _ENTRIES: Final = pack(("dynamodb.entry",))
 _HEAD_BYTES: Final = 4
@@ -182,6 +185,22 @@ def key_range(prefix: bytes, hash_key: Mapping[str, Any], wanted: KeyRange) -> t
 def put_stream(tx: Transaction, record: StreamRecord) -> None:
     """Store a stream."""
     streams.put(tx, record, record.account, record.region, record.table, record.label)
+
+
+def remember_token(tx: Transaction, ctx: Context, text: str, record: Token) -> None:
+    """Store a client token, and forget two that are over: so there are never many more than are valid."""
+    owner = (ctx.account, ctx.region)
+    queue = (*owner, crc32(text.encode()) % TOKEN_QUEUES)
+    for key, _ in token_queues.scan(tx, *queue, limit=2):
+        _, _, _, expires_ms, old = token_queues.parts(key)
+        assert isinstance(expires_ms, int)
+        if expires_ms <= ctx.now_ms:
+            tx.delete(key)
+            known = tokens.get(tx, *owner, old)
+            if known is not None and known.expires_ms == expires_ms:
+                tokens.delete(tx, *owner, old)
+    tokens.put(tx, record, *owner, text)
+    token_queues.put(tx, Mark(), *queue, record.expires_ms, text)
 
 
 def stream_topic(prefix: bytes) -> bytes:

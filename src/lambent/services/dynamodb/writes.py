@@ -6,6 +6,7 @@ All of it is in the caller's transaction. Handlers decide what the new item is; 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import orjson
 
@@ -173,7 +174,7 @@ def _change_expiry(tx: Transaction, table: TableRecord, old: Found, new: Item | 
 
 
 def _count(tx: Transaction, table: TableRecord, own_key: bytes, figures: _Figures) -> None:
-    number = own_key[1] % COUNTERS
+    number = crc32(own_key) % COUNTERS
     was = keys.counters.get(tx, table.prefix, number) or Counter()
     indexes = dict(was.indexes)
     for index, (entries, size) in figures.indexes.items():

@@ -209,7 +209,7 @@ def _remember(ctx: Context, tx: Transaction, req: dict[str, Any]) -> bool:
         if known.digest != digest:
             raise IdempotentParameterMismatchException("")
         return True
-    keys.tokens.put(tx, Token(digest, ctx.now_ms + _TOKEN_MS), ctx.account, ctx.region, token)
+    keys.remember_token(tx, ctx, token, Token(digest, ctx.now_ms + _TOKEN_MS))
     return False
 
 
