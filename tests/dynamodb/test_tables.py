@@ -195,8 +195,7 @@ def test_what_comes_later_says_so() -> None:
     async def body(cloud: DynamoCloud) -> None:
         await cloud.table("id:S")
         for operation, params in (
-            ("UpdateTable", {"ReplicaUpdates": [{"Create": {"RegionName": "eu-west-1"}}]}),
-            ("CreateBackup", {"BackupName": "first"}),
+            ("UpdateTable", {"VectorIndexUpdates": []}),
             ("EnableKinesisStreamingDestination", {"StreamArn": "arn:aws:kinesis:us-east-1:000000000000:stream/one"}),
         ):
             with pytest.raises(NotBuilt):
