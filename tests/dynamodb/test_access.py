@@ -128,3 +128,23 @@ def test_another_account_is_let_in_by_policy_and_by_arn_only() -> None:
         assert missing.value.code == "ResourceNotFoundException"
 
     run(body)
+
+
+def test_a_stream_is_a_resource_of_its_own() -> None:
+    async def body(cloud: DynamoCloud) -> None:
+        view = {"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"}
+        made = (await cloud.table(StreamSpecification=view))["TableDescription"]
+        stream = made["LatestStreamArn"]
+        readers = ["dynamodb:DescribeStream", "dynamodb:GetShardIterator", "dynamodb:GetRecords"]
+        ada = await user(cloud, allow(readers, f"{ARN}/stream/*"))
+        bob = await user(cloud, allow("dynamodb:*"), name="bob")
+        where = {"StreamArn": stream}
+        shown = await cloud.call("dynamodbstreams", "DescribeStream", ada, **where)
+        where |= {"ShardId": shown["StreamDescription"]["Shards"][0]["ShardId"], "ShardIteratorType": "LATEST"}
+        iterator = await cloud.call("dynamodbstreams", "GetShardIterator", ada, **where)
+        assert (await cloud.call("dynamodbstreams", "GetRecords", ada, **iterator))["Records"] == []
+        with pytest.raises(ServiceError) as refused:
+            await cloud.call("dynamodbstreams", "GetRecords", bob, **iterator)
+        assert stream in refused.value.message
+
+    run(body)

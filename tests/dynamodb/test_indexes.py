@@ -95,6 +95,24 @@ def test_a_later_index_is_filled_in_the_background_and_readable_when_active() ->
     run(body)
 
 
+def test_an_index_may_be_dropped_while_it_is_filled() -> None:
+    async def body(cloud: DynamoCloud) -> None:
+        await cloud.table()
+        await cloud.put(thing("a", "1", owner="me"))
+        definition = [{"AttributeName": "owner", "AttributeType": "S"}]
+        create = [{"Create": index("by-owner", "owner")}]
+        await cloud.db("UpdateTable", AttributeDefinitions=definition, GlobalSecondaryIndexUpdates=create)
+        await cloud.db("UpdateTable", GlobalSecondaryIndexUpdates=[{"Delete": {"IndexName": "by-owner"}}])
+        await cloud.deliver()
+        assert "GlobalSecondaryIndexes" not in (await cloud.db("DescribeTable"))["Table"]
+        # The same name again is another index, filled from its own beginning.
+        await cloud.db("UpdateTable", AttributeDefinitions=definition, GlobalSecondaryIndexUpdates=create)
+        await cloud.deliver()
+        assert (await cloud.db("Query", **BY_OWNER))["Count"] == 1
+
+    run(body)
+
+
 def test_an_index_may_not_be_made_twice_or_two_at_once() -> None:
     async def body(cloud: DynamoCloud) -> None:
         await cloud.table(GlobalSecondaryIndexes=[index("by-sk", "sk")])

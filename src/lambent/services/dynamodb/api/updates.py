@@ -207,11 +207,12 @@ def _changed_indexes(
     return table, shown
 
 
-def _existing(table: TableRecord, name: str) -> Index:
+def _existing(table: TableRecord, name: str, *also: str) -> Index:
+    """A global index that is ACTIVE, or of one of the statuses `also`."""
     index = table.by_name.get(name)
     if index is None or index.local:
         raise ResourceNotFoundException("Requested resource not found")
-    if index.status != "ACTIVE":
+    if index.status not in ("ACTIVE", *also):
         raise ResourceInUseException(
             f"Attempt to change a resource which is still in use: Index is being {index.status.lower()[:-3]}ed: "
             f"Table: {table.name} Index: {name}"
@@ -267,7 +268,7 @@ def _create_index(
 def _delete_index(
     tx: Transaction, table: TableRecord, shown: TableRecord, given: dict[str, Any], now_ms: int
 ) -> tuple[TableRecord, TableRecord]:
-    index = replace(_existing(table, given["IndexName"]), status="DELETING")
+    index = replace(_existing(table, given["IndexName"], "CREATING"), status="DELETING")
     changed = events.with_index(table, index)
     events.emit_empty(tx, changed, index)
     return changed, events.with_index(shown, index)
