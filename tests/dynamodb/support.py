@@ -110,6 +110,23 @@ _WITHOUT_TABLE = frozenset(
         "GetResourcePolicy",
         "DeleteResourcePolicy",
         "ListContributorInsights",
+        "DescribeBackup",
+        "DeleteBackup",
+        "ListBackups",
+        "RestoreTableFromBackup",
+        "RestoreTableToPointInTime",
+        "ExportTableToPointInTime",
+        "DescribeExport",
+        "ListExports",
+        "ImportTable",
+        "DescribeImport",
+        "ListImports",
+        "CreateGlobalTable",
+        "UpdateGlobalTable",
+        "DescribeGlobalTable",
+        "ListGlobalTables",
+        "DescribeGlobalTableSettings",
+        "UpdateGlobalTableSettings",
     )
 )
 

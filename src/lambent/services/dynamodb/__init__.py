@@ -7,13 +7,13 @@ from collections.abc import Callable, Mapping
 from lambent.contracts.events import Target
 from lambent.contracts.ports import Cloud
 
-from .api import batch, items, partiql, query, scan, settings, tables, tags, transactions, updates
-from .events import DynamoTarget
+from .api import backups, batch, items, partiql, query, recovery, scan, settings, tables, tags, transactions, updates
+from .background import Background
 from .service import dynamodb as service
 
 __all__ = ["service", "targets"]
 
-targets: Mapping[str, Callable[[Cloud], Target]] = {"dynamodb": DynamoTarget}
+targets: Mapping[str, Callable[[Cloud], Target]] = {"dynamodb": Background}
 
 # Importing these modules registers their operations.
-_OPERATIONS = (batch, items, partiql, query, scan, settings, tables, tags, transactions, updates)
+_OPERATIONS = (backups, batch, items, partiql, query, recovery, scan, settings, tables, tags, transactions, updates)

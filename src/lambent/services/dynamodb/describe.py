@@ -9,7 +9,7 @@ from lambent.contracts import arn
 from lambent.contracts.ports import Reader
 
 from . import keys
-from .model import ON_DEMAND_READ_UNITS, ON_DEMAND_WRITE_UNITS, Counter, Index, Limits, TableRecord, Throughput
+from .model import ON_DEMAND_READ_UNITS, ON_DEMAND_WRITE_UNITS, Counter, Index, Limits, Replica, TableRecord, Throughput
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _DAY_MS: Final = 86_400_000
@@ -70,6 +70,33 @@ def table_view(
         shown["TableClassSummary"] = {"TableClass": table.table_class}
         if table.table_class_changed_ms:
             shown["TableClassSummary"]["LastUpdateDateTime"] = moment(table.table_class_changed_ms)
+    _add_copies(shown, table)
+    return shown
+
+
+def _add_copies(shown: dict[str, Any], table: TableRecord) -> None:
+    """What the table was restored from, and its replicas."""
+    restored = table.restored
+    if restored is not None:
+        summary: dict[str, Any] = {"RestoreDateTime": moment(restored.at_ms)}
+        summary |= {"RestoreInProgress": restored.in_progress, "SourceTableArn": restored.source_arn}
+        if restored.backup_arn:
+            summary["SourceBackupArn"] = restored.backup_arn
+        shown["RestoreSummary"] = summary
+    if table.replicas:
+        shown["GlobalTableVersion"] = "2019.11.21"
+        shown["Replicas"] = [replica_view(replica) for replica in table.replicas]
+
+
+def replica_view(replica: Replica) -> dict[str, Any]:
+    """A ReplicaDescription."""
+    shown: dict[str, Any] = {"RegionName": replica.region, "ReplicaStatus": replica.status}
+    if replica.kms_key:
+        shown["KMSMasterKeyId"] = replica.kms_key
+    if replica.read_units:
+        shown["ProvisionedThroughputOverride"] = {"ReadCapacityUnits": replica.read_units}
+    if replica.table_class:
+        shown["ReplicaTableClassSummary"] = {"TableClass": replica.table_class}
     return shown
 
 

@@ -119,6 +119,11 @@ def item_key(table: TableRecord, key: Mapping[str, Any]) -> bytes:
     return slot + hash_key + key_bytes(key[table.range]) if table.range else slot + hash_key
 
 
+def prefixed(prefix: bytes) -> bytes:
+    """What the keys of the items begin with that lie under a prefix: a table's, or a backup's."""
+    return _ITEMS + prefix
+
+
 def items_prefix(table: TableRecord) -> bytes:
     """What the keys of a table's items begin with."""
     return _ITEMS + table.prefix

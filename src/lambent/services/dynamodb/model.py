@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -73,6 +73,25 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
     precision: str = "MILLISECOND"
 
 
+class Restored(msgspec.Struct, frozen=True, kw_only=True):
+    """What a table was restored from: a backup, or another table at a time."""
+
+    backup_arn: str = ""
+    source_arn: str
+    at_ms: int
+    in_progress: bool = True
+
+
+class Replica(msgspec.Struct, frozen=True, kw_only=True):
+    """The same table in another region of a global table. `status` is CREATING, UPDATING, DELETING or ACTIVE."""
+
+    region: str
+    status: str = "ACTIVE"
+    kms_key: str = ""
+    table_class: str = ""
+    read_units: int = 0
+
+
 class TableRecord(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """A table. `prefix` (8 bytes) stands for it in the keys of its items, so that a table of the same name made later
     meets none of them. `attributes` are (name, type) of all key attributes; `range` is empty without a range key.
@@ -80,6 +99,9 @@ class TableRecord(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     `stream` is the label of the stream that changes are written to, empty for none. `ttl` is the attribute that holds
     the time of expiry, empty when that is off; `sweeper` numbers the sweep that is on its way. `next_index` is the
     number of the next index. `pitr_since_ms` is 0 without point-in-time recovery.
+
+    `journal` (8 bytes, empty for none), `epoch` and `cut_ms` belong to recovery/journal.py; `replicas` are those in
+    other regions (replication/).
     """
 
     account: str
@@ -116,6 +138,11 @@ class TableRecord(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     pitr_days: int = 35
     insights: dict[str, tuple[str, int]] = {}
     destinations: tuple[Destination, ...] = ()
+    journal: bytes = b""
+    epoch: int = 0
+    cut_ms: int = 0
+    restored: Restored | None = None
+    replicas: tuple[Replica, ...] = ()
 
     @property
     def arn(self) -> str:
@@ -147,6 +174,11 @@ class TableRecord(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def has_local(self) -> bool:
         """Whether the table has local indexes, and with them item collections."""
         return any(index.local for index in self.indexes)
+
+    @cached_property
+    def followed(self) -> bool:
+        """Whether something besides the stream is told of changes: a journal, or replicas."""
+        return bool(self.journal or self.replicas)
 
     @cached_property
     def throttled(self) -> bool:
@@ -226,13 +258,7 @@ class Mark(msgspec.Struct, frozen=True):
 
 
 class Token(msgspec.Struct, frozen=True):
-    """A client token of a transaction: the digest of what it asked for, the answer's capacity units by table (read
-    again instead of written), and when it is forgotten."""
+    """A client token of a transaction: the digest of what it asked for, and when it is forgotten."""
 
     digest: bytes
     expires_ms: int
-
-
-def capacity_note(units: Mapping[str, Any]) -> dict[str, Any]:
-    """A ConsumedCapacity without what is empty."""
-    return {name: value for name, value in units.items() if value not in (None, {})}

@@ -162,9 +162,9 @@ def _worded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def found_table(req: dict[str, Any]) -> TableRecord:
-    """The table of a request to the data plane; its error where there is none."""
+    """The table of a request to the data plane; its error where there is none, or not yet."""
     table: TableRecord | None = req[TABLE]
-    if table is None:
+    if table is None or table.status == "CREATING":
         raise no_table()
     return table
 

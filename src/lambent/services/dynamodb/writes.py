@@ -12,11 +12,12 @@ import orjson
 
 from lambent.contracts.ports import Transaction
 
-from . import keys
+from . import followers, keys
 from .changes import record_change
 from .errors import ItemCollectionSizeLimitExceededException
 from .keys import Stored
 from .model import COLLECTION_BYTES_MAX, COUNTERS, Counter, Index, Mark, Size, TableRecord
+from .replication.records import Version
 from .sizes import item_size, write_units
 from .values import Item
 
@@ -75,8 +76,10 @@ def change(
     now_ms: int,
     *,
     by_service: bool = False,
+    version: Version | None = None,
 ) -> Written:
-    """Replace, make or (`new` None) remove an item. `size` is the new item's."""
+    """Replace, make or (`new` None) remove an item. `size` is the new item's; `version` comes with a write that another
+    region made."""
     whole_key = keys.items_prefix(table) + old.key
     before = old.item
     if new is None:
@@ -100,6 +103,9 @@ def change(
             _grow_collection(tx, table, new if new is not None else before, figures.local_bytes)  # type: ignore[arg-type]
     if table.stream and before != new:
         record_change(tx, table, before, new, now_ms, by_service=by_service)
+    if table.followed:
+        was = old.json if before is not None else None
+        followers.note(tx, table, old.key, was, old.size, now_ms, removed=new is None, version=version)
     return Written(max(old.size, size), units)
 
 

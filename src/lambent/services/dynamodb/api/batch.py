@@ -66,7 +66,7 @@ def _conditions(ctx: Context, table: TableRecord | None, given: Any) -> dict[str
 
 def _table(req: Mapping[str, Any], name: str) -> TableRecord:
     table: TableRecord | None = req[TABLE][name]
-    if table is None:
+    if table is None or table.status == "CREATING":
         raise no_table()
     return table
 

@@ -96,9 +96,14 @@ def _bind(ctx: Context, tx: Reader, given: Mapping[str, Any]) -> run.Bound:
     statement = parse(given["Statement"])
     values = statement.values(run.parameters_of(given))
     table, _ = locate(ctx, tx, statement.table)
-    if table is None:
+    if table is None or table.status == "CREATING":
         raise no_table()
     return run.Bound(statement, values, table)
+
+
+def show_old(given: Mapping[str, Any]) -> bool:
+    """Whether a condition that fails is to show its item."""
+    return bool(given.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD")
 
 
 def _worded(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -121,7 +126,7 @@ async def execute_statement(ctx: Context, req: dict[str, Any]) -> dict[str, Any]
         return run.select(ctx, tx, _bind(ctx, tx, req), req)
 
     def change(tx: Transaction) -> dict[str, Any]:
-        return run.execute_write(ctx, tx, _bind(ctx, tx, req), req)
+        return run.execute_write(ctx, tx, _bind(ctx, tx, req), req, show_old(req))
 
     if isinstance(parse(req["Statement"]), Select):
         result: dict[str, Any] = await ctx.cloud.store.read(_worded(select))
@@ -187,8 +192,7 @@ def _write_one(ctx: Context, given: Mapping[str, Any], tx: Transaction) -> tuple
     if isinstance(bound.statement, Exists):
         raise ValidationException("EXISTS can only be used in a transaction")
     action = run.action_of(bound)
-    show_old = given.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
-    outcome = run.write(tx, bound, action, ctx.now_ms, show_old=show_old)
+    outcome = run.write(tx, bound, action, ctx.now_ms, show_old(given))
     consumed = Consumed(bound.table, "Write")
     consumed.add_write(outcome.written)
     consumed.charge(ctx)
@@ -248,8 +252,7 @@ def _write_all(ctx: Context, req: Mapping[str, Any], tx: Transaction) -> dict[st
             if where in seen:
                 raise _SameItem("Transaction request cannot include multiple operations on one item")
             seen.add(where)
-            show_old = given.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
-            outcome = run.write(tx, bound, action, ctx.now_ms, show_old=show_old)
+            outcome = run.write(tx, bound, action, ctx.now_ms, show_old(given))
             capacity.setdefault(bound.table.prefix, Consumed(bound.table, "Write")).add_write(
                 outcome.written, transactional=True
             )

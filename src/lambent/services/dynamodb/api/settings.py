@@ -1,5 +1,5 @@
-"""Settings of tables that have operations of their own: expiry, continuous backups, insights, Kinesis destinations;
-limits and endpoints of the account."""
+"""Settings of tables that have operations of their own: expiry, insights, Kinesis destinations; limits and endpoints of
+the account."""
 
 from __future__ import annotations
 
@@ -12,14 +12,10 @@ from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Check, Context
 
 from .. import describe, events, keys
-from ..errors import (
-    ResourceNotFoundException,
-    TableNotFoundException,
-    ValidationException,
-)
+from ..errors import ResourceNotFoundException, ValidationException
 from ..keys import put_table
-from ..model import ACCOUNT_UNITS, DAY_MS, TABLE_UNITS, TableRecord
-from ..service import TABLE, checked_operation, described_table, table_operation
+from ..model import ACCOUNT_UNITS, TABLE_UNITS, TableRecord
+from ..service import checked_operation, described_table, table_operation
 
 
 @table_operation("read", control=True)
@@ -52,40 +48,6 @@ def update_time_to_live(ctx: Context, tx: Transaction, req: dict[str, Any]) -> d
         put_table(tx, table)
         events.emit_unmark(tx, table)
     return {"TimeToLiveSpecification": {"AttributeName": name, "Enabled": spec["Enabled"]}}
-
-
-def _backed_up(req: dict[str, Any]) -> TableRecord:
-    table: TableRecord | None = req[TABLE]
-    if table is None:
-        raise TableNotFoundException(f"Table not found: {req['TableName']}")
-    return table
-
-
-def _backups_view(table: TableRecord, now_ms: int) -> dict[str, Any]:
-    recovery: dict[str, Any] = {"PointInTimeRecoveryStatus": "ENABLED" if table.pitr_since_ms else "DISABLED"}
-    if table.pitr_since_ms:
-        earliest_ms = max(table.pitr_since_ms, now_ms - table.pitr_days * DAY_MS)
-        recovery["RecoveryPeriodInDays"] = table.pitr_days
-        recovery["EarliestRestorableDateTime"] = describe.moment(earliest_ms)
-        recovery["LatestRestorableDateTime"] = describe.moment(now_ms)
-    shown = {"ContinuousBackupsStatus": "ENABLED", "PointInTimeRecoveryDescription": recovery}
-    return {"ContinuousBackupsDescription": shown}
-
-
-@table_operation("read")
-def describe_continuous_backups(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
-    return _backups_view(_backed_up(req), ctx.now_ms)
-
-
-@table_operation("write")
-def update_continuous_backups(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
-    table = _backed_up(req)
-    spec = req["PointInTimeRecoverySpecification"]
-    enabled = spec["PointInTimeRecoveryEnabled"]
-    since_ms = (table.pitr_since_ms or ctx.now_ms) if enabled else 0
-    table = replace(table, pitr_since_ms=since_ms, pitr_days=spec.get("RecoveryPeriodInDays", 35))
-    put_table(tx, table)
-    return _backups_view(table, ctx.now_ms)
 
 
 def _insights_key(table: TableRecord, req: dict[str, Any]) -> str:

@@ -10,9 +10,10 @@ from lambent.contracts.errors import NotBuilt
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Check, Context
 
-from .. import changes, describe, events, keys, schemas
+from .. import changes, describe, keys, schemas
 from ..errors import ResourceInUseException, ValidationException, invalid_value
 from ..model import TAGS_MAX, Counter, TableRecord
+from ..recovery import jobs
 from ..service import checked_operation, described_table, table_operation
 
 _PAGE = 100
@@ -95,7 +96,7 @@ def delete_table(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str
     if table.stream:
         table = changes.end_stream(tx, table, ctx.now_ms)
     keys.tables.delete(tx, table.account, table.region, table.name)
-    events.emit_purge(tx, table)
+    jobs.retire(tx, ctx.cloud.ids, table, ctx.now_ms)
     return {"TableDescription": view}
 
 

@@ -75,7 +75,7 @@ def _list_checks(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[Check]:
 
 
 def _placed(part: _Part) -> TableRecord:
-    if part.table is None:
+    if part.table is None or part.table.status == "CREATING":
         raise no_table()
     return part.table
 

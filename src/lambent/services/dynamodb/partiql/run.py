@@ -27,6 +27,7 @@ from .statements import Delete, Exists, Insert, Select, Statement, Update
 _DUPLICATE: Final = "Duplicate primary key exists in table"
 _BAD_TOKEN: Final = "Given NextToken is invalid"
 _OTHER_TOKEN: Final = "NextToken does not match request"
+
 _SCAN_BYTES: Final = reading.PAGE_BYTES_MAX
 
 
@@ -185,7 +186,7 @@ def _action(statement: Statement, values: Mapping[str, Value], table: TableRecor
     return actions.Action("ConditionCheck", item_key(table, query, values), 0, query.where, None, values)
 
 
-def write(tx: Transaction, bound: Bound, action: actions.Action, now_ms: int, *, show_old: bool) -> actions.Outcome:
+def write(tx: Transaction, bound: Bound, action: actions.Action, now_ms: int, show_old: bool) -> actions.Outcome:
     """Do what `action_of` gave. An item that is there already is no INSERT's, one that is not there nobody's to update;
     a DELETE of it succeeds."""
     table = bound.table
@@ -209,13 +210,14 @@ def returned(statement: Statement, outcome: actions.Outcome) -> list[Item]:
     return [item] if item else []
 
 
-def execute_write(ctx: Context, tx: Transaction, bound: Bound, req: Mapping[str, Any]) -> dict[str, Any]:
+def execute_write(
+    ctx: Context, tx: Transaction, bound: Bound, req: Mapping[str, Any], show_old: bool
+) -> dict[str, Any]:
     """INSERT, UPDATE or DELETE: ExecuteStatement's answer."""
     if isinstance(bound.statement, Exists):
         raise ValidationException("EXISTS can only be used in a transaction")
     action = action_of(bound)
-    show_old = req.get("ReturnValuesOnConditionCheckFailure") == "ALL_OLD"
-    outcome = write(tx, bound, action, ctx.now_ms, show_old=show_old)
+    outcome = write(tx, bound, action, ctx.now_ms, show_old)
     consumed = Consumed(bound.table, "Write")
     consumed.add_write(outcome.written)
     consumed.charge(ctx)

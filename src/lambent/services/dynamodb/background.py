@@ -1,0 +1,47 @@
+"""The service's target: the tasks of events.py, and those of backups, recovery, global tables, exports and imports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import orjson
+
+from lambent.contracts.events import Delivery, Event, Undeliverable
+from lambent.contracts.ports import Cloud, Transaction
+
+from .events import DynamoTarget
+from .model import PRINCIPAL
+from .recovery import jobs
+
+_MS: Final = 1_000_000
+Task = Callable[[Cloud, Transaction, Event, dict[str, Any], int], None]
+
+
+class Background(DynamoTarget):
+    """Receives the service's own events."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        super().__init__(cloud)
+        self._cloud = cloud
+
+    async def deliver(self, delivery: Delivery) -> None:
+        """Do one part of a task."""
+        event = delivery.event
+        if event.principal != PRINCIPAL or event.source != event.target:
+            raise Undeliverable("Tables are no targets of other services' events.")
+        task = orjson.loads(event.payload)
+        found = _TASKS.get(task["task"])
+        if found is None:
+            await super().deliver(delivery)
+            return
+        cloud = self._cloud
+        await cloud.store.write(lambda tx: found(cloud, tx, event, task, cloud.clock.now_ns() // _MS))
+
+
+_TASKS: Final[Mapping[str, Task]] = {
+    "copy": jobs.copy,
+    "drop journal": jobs.drop_journal,
+    "expire backup": jobs.expire_backup,
+    "trim journal": jobs.trim,
+}

@@ -1,0 +1,1 @@
+"""Backups and points in time: see DESIGN.md."""

@@ -1,0 +1,1 @@
+"""Global tables: see DESIGN.md."""
