@@ -15,9 +15,10 @@ from lambent.services.s3 import bodies
 from lambent.services.s3.api import multipart
 
 from .loop import Violation
+from .plan import Plan
 from .services import WORKLOADS
 from .workload import Workload
-from .world import Client, Plan, World
+from .world import Client, World
 
 MODULE = "tests.simulation"
 

@@ -16,8 +16,8 @@ from lambent.services.iam import keys as iam_keys
 from lambent.services.s3 import versions
 
 from .loop import Violation
+from .plan import Plan
 from .runner import run
-from .world import Plan
 
 PLAN = Plan(
     nodes=3,

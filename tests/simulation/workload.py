@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 
 from .linear import History, Operation
 from .loop import Violation
-from .world import Answer, Client, Lost, Outcome, Refused, Told, World
+from .outcomes import Answer, Lost, Outcome, Refused, Told
+from .world import Client, World
 
 Story = Callable[[Client], Awaitable[None]]
 
@@ -63,10 +64,51 @@ def tell(history: History, operation: Operation, observe: Callable[[Any], Hashab
     return told
 
 
+class Attempts:
+    """Several calls that together are one operation, such as a completion that is repeated until it is answered."""
+
+    def __init__(self, told: Told) -> None:
+        self._told = told
+        self._under_way = 0
+        self._closed = self._over = False
+        self._uncertain = False
+
+    def told(self) -> Told:
+        """One more attempt."""
+        self._under_way += 1
+        return self._one
+
+    def close(self) -> None:
+        """There will be no more."""
+        self._closed = True
+        self._end()
+
+    def _one(self, outcome: Outcome) -> None:
+        self._under_way -= 1
+        if self._over:
+            return
+        if isinstance(outcome, Answer):
+            self._over = True
+            self._told(outcome)
+        elif isinstance(outcome, Refused):
+            # Nobody else ends this upload: another attempt has completed it, and it was overwritten since.
+            insist(outcome.code == "NoSuchUpload", "a completion was refused:", outcome.code)
+            insist(self._uncertain or self._under_way > 0, "an upload is gone that nobody ended")
+            self._uncertain = True
+        else:
+            self._uncertain = self._uncertain or not outcome.certain
+        self._end()
+
+    def _end(self) -> None:
+        if self._closed and not self._over and not self._under_way:
+            self._over = True
+            self._told(Lost(certain=not self._uncertain))
+
+
 def insist(true: bool, *words: object) -> None:
     """Raise `Violation` with these words unless it is true."""
     if not true:
         raise Violation(" ".join(map(str, words)))
 
 
-__all__ = ["Answer", "Client", "Lost", "Outcome", "Refused", "Story", "Told", "Workload", "insist", "tell"]
+__all__ = ["Answer", "Attempts", "Client", "Lost", "Outcome", "Refused", "Story", "Told", "Workload", "insist", "tell"]

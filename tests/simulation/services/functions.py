@@ -8,7 +8,8 @@ import zipfile
 from typing import Any
 
 from ..nodes import ACCOUNT, REGION
-from ..world import Answer, Client
+from ..outcomes import Answer
+from ..world import Client
 
 ROLE = "runner"
 ROLE_ARN = f"arn:aws:iam::{ACCOUNT}:role/{ROLE}"

@@ -9,9 +9,10 @@ from typing import Any, ClassVar
 
 from ..linear import History, Operation
 from ..nodes import SimNode
-from ..workload import Answer, Client, Lost, Outcome, Refused, Story, Told, Workload, insist, tell
+from ..workload import Answer, Attempts, Client, Outcome, Refused, Story, Told, Workload, insist, tell
 from ..world import World
 from .functions import arn_of, make_function, permit
+from .s3_model import MARKER, BucketSpec, ObjectSpec
 
 KEYS = ("a/0", "a/1", "b/0")
 WIDTH_MAX = 30
@@ -21,72 +22,6 @@ MODES = {"sim-plain": "off", "sim-versions": "on", "sim-halted": "halted"}
 NOTIFYING = "sim-plain"
 SOURCES = ("source/short", "source/long")
 CHURNED = "sim-churn"
-Entry = tuple[int, str, bool]
-"""A version: the operation that made it, its ETag (empty: a delete marker), whether it is the null version."""
-MARKER = "marker"
-
-
-class ObjectSpec:
-    """One key of a bucket: its versions, the newest first. `mode`: versioning off, on, or halted."""
-
-    initial: Hashable = ()
-
-    def __init__(self, mode: str) -> None:
-        self.mode = mode
-
-    def apply(self, state: tuple[Entry, ...], operation: Operation) -> tuple[Hashable, Hashable]:
-        """See `linear.Spec`."""
-        kind, args = operation.kind, operation.args
-        current = state[0][1] if state else ""
-        if kind == "put":
-            return self._on_top(state, operation.id, args[0]), "put"
-        if kind == "put-new":
-            if current:
-                return state, "PreconditionFailed"
-            return self._on_top(state, operation.id, args[0]), "put"
-        if kind == "put-if":
-            if not current:
-                return state, "NoSuchKey"
-            if current != args[1]:
-                return state, "PreconditionFailed"
-            return self._on_top(state, operation.id, args[0]), "put"
-        if kind == "delete":
-            if self.mode == "off":
-                return (), "deleted"
-            return self._on_top(state, operation.id, ""), MARKER
-        if kind == "delete-version":
-            return tuple(entry for entry in state if entry[0] != args[0]), "deleted"
-        if kind == "get":
-            return state, current or "NoSuchKey"
-        if kind == "get-version":
-            found = [tag for id, tag, _ in state if id == args[0]]
-            return state, found[0] if found else "NoSuchVersion"
-        if kind == "list":
-            return state, current
-        assert kind == "list-versions"
-        tags = tuple(tag for _, tag, _ in state if tag)
-        return state, (tags, len(state) - len(tags), bool(state) and not current)
-
-    def _on_top(self, state: tuple[Entry, ...], id: int, tag: str) -> tuple[Entry, ...]:
-        if self.mode == "off":
-            return ((id, tag, True),)
-        if self.mode == "on":
-            return ((id, tag, False), *state)
-        return ((id, tag, True), *(entry for entry in state if not entry[2]))
-
-
-class BucketSpec:
-    """Whether a bucket is there."""
-
-    initial: Hashable = False
-
-    def apply(self, state: bool, operation: Operation) -> tuple[Hashable, Hashable]:
-        """See `linear.Spec`."""
-        if operation.kind == "create":
-            return True, "created"
-        if operation.kind == "delete":
-            return (False, "deleted") if state else (False, "NoSuchBucket")
-        return state, "there" if state else "NoSuchBucket"
 
 
 class S3(Workload):
@@ -106,6 +41,8 @@ class S3(Workload):
         self.versions: dict[tuple[str, str], list[tuple[int, str]]] = {place: [] for place in self.objects}
         self.written: dict[str, str] = {}
         """How writes into the notifying bucket ended, by ETag: acknowledged, refused, or nobody knows."""
+        self.latest: dict[tuple[str, str], str] = {}
+        """The ETag that somebody was last told of: a condition on it may well hold."""
         self.uploads: list[dict[str, Any]] = []
         """Uploads that were left alone, with all that it takes to complete them."""
         self._hot = (chance.choice(tuple(MODES)), chance.choice(KEYS))
@@ -182,8 +119,8 @@ class S3(Workload):
         if condition < 0.2:
             operation = history.begin("put-new", tag)
             params["IfNoneMatch"] = "*"
-        elif condition < 0.4:
-            expected = client.chance.choice(list(self.bodies)[-8:])
+        elif condition < 0.5:
+            expected = self.latest.get(place) or client.chance.choice(list(self.bodies)[-8:])
             operation = history.begin("put-if", tag, expected)
             params["IfMatch"] = f'"{expected}"'
         else:
@@ -200,6 +137,7 @@ class S3(Workload):
             tell_history(outcome)
             if isinstance(outcome, Answer):
                 self._note(place, tag, "acknowledged")
+                self.latest[place] = tag
                 version = outcome.result.get("VersionId", "null")
                 if version != "null":
                     self.versions[place].append((operation.id, version))
@@ -446,47 +384,6 @@ class S3(Workload):
                 insist(tag in heard or excused, "nobody was told of the acknowledged write of", tag)
             elif ended == "refused":
                 insist(tag not in heard, "a write that was refused was told to the listener:", tag)
-
-
-class Attempts:
-    """Several calls that together are one operation, such as a completion that is repeated until it is answered."""
-
-    def __init__(self, told: Told) -> None:
-        self._told = told
-        self._under_way = 0
-        self._closed = self._over = False
-        self._uncertain = False
-
-    def told(self) -> Told:
-        """One more attempt."""
-        self._under_way += 1
-        return self._one
-
-    def close(self) -> None:
-        """There will be no more."""
-        self._closed = True
-        self._end()
-
-    def _one(self, outcome: Outcome) -> None:
-        self._under_way -= 1
-        if self._over:
-            return
-        if isinstance(outcome, Answer):
-            self._over = True
-            self._told(outcome)
-        elif isinstance(outcome, Refused):
-            # Nobody else ends this upload: another attempt has completed it, and it was overwritten since.
-            insist(outcome.code == "NoSuchUpload", "a completion was refused:", outcome.code)
-            insist(self._uncertain or self._under_way > 0, "an upload is gone that nobody ended")
-            self._uncertain = True
-        else:
-            self._uncertain = self._uncertain or not outcome.certain
-        self._end()
-
-    def _end(self) -> None:
-        if self._closed and not self._over and not self._under_way:
-            self._over = True
-            self._told(Lost(certain=not self._uncertain))
 
 
 def _parts(bodies: list[bytes]) -> dict[str, Any]:
