@@ -7,6 +7,7 @@ import random
 from typing import Any, ClassVar, NamedTuple
 
 from lambent.contracts.events import Delivery, Target
+from lambent.registry import load_target
 
 from ..compute import Run
 from ..loop import SECOND_NS, pause
@@ -35,11 +36,12 @@ class Asked(NamedTuple):
 
 
 class _Queues:
-    """The simulation's queue beside the real ones, if there are any."""
+    """The simulation's queue in front of the service's."""
 
-    def __init__(self, mailbox: Mailbox, real: Target | None) -> None:
+    def __init__(self, mailbox: Mailbox, node: SimNode) -> None:
         self._mailbox = mailbox
-        self._real = real
+        self._node = node
+        self._real: Target | None = None
 
     async def deliver(self, delivery: Delivery) -> None:
         """Into the mailbox, or to the service."""
@@ -50,7 +52,11 @@ class _Queues:
         await self._for(target).check(target, principal, source, account)
 
     def _for(self, target: str) -> Target:
-        return self._mailbox if target == DEAD_QUEUE or self._real is None else self._real
+        if target == DEAD_QUEUE:
+            return self._mailbox
+        if self._real is None:
+            self._real = load_target(self._node, "sqs")
+        return self._real
 
 
 class Lambda(Workload):
@@ -67,12 +73,7 @@ class Lambda(Workload):
 
     def install(self) -> None:
         """See `Workload`."""
-        before = self.world.ground.targets.get("sqs")
-
-        def build(node: SimNode) -> Target:
-            return _Queues(self.mailbox, None if before is None else before(node))
-
-        self.world.ground.targets["sqs"] = build
+        self.world.ground.targets["sqs"] = lambda node: _Queues(self.mailbox, node)
 
     async def prepare(self, client: Client) -> None:
         """See `Workload`."""
