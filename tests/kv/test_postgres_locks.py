@@ -133,3 +133,29 @@ async def test_what_a_reader_reads_belongs_together(cluster: Cluster, changed: b
         first, rest = await one.read(look)
         assert (first, rest) == (b"2" if changed == b"a" else b"1", [(b"b", b"2")])
         assert len(runs) == runs_wanted
+
+
+async def test_a_node_that_stops_in_a_transaction_loses_its_lock_and_runs_again(cluster: Cluster) -> None:
+    url, runs = cluster.schema(), list[bytes | None]()
+    async with open_nodes(node(url, 1), node(url, 2)) as (stopped, alive):
+        gate = Gate()
+
+        def fn(tx: Transaction) -> None:
+            tx.lock(b"l")
+            runs.append(tx.get(b"n"))
+            if len(runs) == 1:
+                gate.wait()
+            tx.put(b"n", (tx.get(b"n") or b"") + b"1")
+
+        def take(tx: Transaction) -> None:
+            tx.lock(b"l")
+            tx.put(b"n", b"2")
+
+        held = asyncio.create_task(stopped.write(fn))
+        await gate.reached.wait()
+        # It waits until the server has ended the other's transaction.
+        await alive.write(take)
+        gate.open()
+        await held
+        assert runs == [None, b"2"]
+        assert await alive.read(lambda tx: tx.get(b"n")) == b"21"
