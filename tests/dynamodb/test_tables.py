@@ -183,7 +183,13 @@ def test_settings_are_kept_and_shown() -> None:
         await cloud.db("UpdateContributorInsights", ContributorInsightsAction="ENABLE")
         insights = await cloud.db("DescribeContributorInsights")
         assert insights["ContributorInsightsStatus"] == "ENABLED"
-        assert len((await cloud.db("ListContributorInsights"))["ContributorInsightsSummaries"]) == 1
+        await cloud.table("id:S", "others")
+        await cloud.db("UpdateContributorInsights", TableName="others", ContributorInsightsAction="ENABLE")
+        first = await cloud.db("ListContributorInsights", MaxResults=1)
+        rest = await cloud.db("ListContributorInsights", NextToken=first["NextToken"])
+        listed = [one["TableName"] for part in (first, rest) for one in part["ContributorInsightsSummaries"]]
+        assert listed == ["others", TABLE]
+        assert "NextToken" not in rest
         assert (await cloud.db("DescribeKinesisStreamingDestination"))["KinesisDataStreamDestinations"] == []
         assert (await cloud.db("DescribeLimits"))["TableMaxReadCapacityUnits"] == 40_000
         assert (await cloud.db("DescribeEndpoints"))["Endpoints"][0]["Address"] == "127.0.0.1:4566"

@@ -10,12 +10,15 @@ from msgspec.structs import replace
 
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Check, Context
+from lambent.kit.paging import page, unseal
 
 from .. import describe, events, keys
 from ..errors import ResourceNotFoundException, ValidationException
 from ..keys import put_table
 from ..model import ACCOUNT_UNITS, TABLE_UNITS, TableRecord
 from ..service import checked_operation, described_table, table_operation
+
+_INSIGHTS_PAGE = 100
 
 
 @table_operation("read", control=True)
@@ -97,14 +100,20 @@ def _on_tables(action: str) -> Any:
     return list_checks
 
 
-@checked_operation("read", _on_tables("ListContributorInsights"), unbuilt=("NextToken",))
+@checked_operation("read", _on_tables("ListContributorInsights"))
 def list_contributor_insights(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     if "TableName" in req:
         tables = [keys.named_table(tx, ctx, req["TableName"])]
     else:
         tables = [table for _, table in keys.tables.scan(tx, ctx.account, ctx.region)]
-    found = [_insights_view(table, name) for table in tables for name in table.insights]
-    return {"ContributorInsightsSummaries": found}
+    start = unseal(req["NextToken"], ValidationException).decode() if "NextToken" in req else ""
+    # The name of the table and of the index, none of which has a space.
+    found = [(f"{table.name} {name}", table, name) for table in tables for name in sorted(table.insights)]
+    limit = req.get("MaxResults") or _INSIGHTS_PAGE
+    rest = [entry for entry in found if entry[0] > start]
+    shown, token = page(rest[: limit + 1], limit, lambda entry: entry[0].encode())
+    result: dict[str, Any] = {"ContributorInsightsSummaries": [_insights_view(table, name) for _, table, name in shown]}
+    return result | {"NextToken": token} if token else result
 
 
 @table_operation("read")
