@@ -42,6 +42,10 @@ def _on_cluster(fault: Callable[[Rig], Outage], name: str, way: Way) -> Figures:
     return _drill(name, way, cluster(spaces=way.spaces, blobs=way.blobs), fault)
 
 
+def _on_namespaces(fault: Callable[[Rig], Outage], name: str, way: Way) -> Figures | None:
+    return _on_cluster(fault, name, way) if way.spaces else None
+
+
 def _database_disk(fault: Callable[..., Outage], name: str, way: Way) -> Figures | None:
     with faults.small_disk(DISK_MB) as disk:
         if disk is None:
@@ -85,6 +89,7 @@ DRILLS: dict[str, Drill] = {
     "kill a node": partial(_on_cluster, faults.kill_node),
     "kill each node": partial(_on_cluster, faults.kill_all_nodes),
     "stop a node": partial(_on_cluster, faults.stop_node),
+    "cut a node off": partial(_on_namespaces, faults.cut_node),
     "restart PostgreSQL": partial(_on_cluster, faults.restart_database),
     "cut PostgreSQL off": partial(_on_cluster, faults.cut_database),
     "cut the blobs off": partial(_on_cluster, faults.cut_blobs),

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+import msgspec
 import psycopg
 
 from tests.history.operations import now_ns
@@ -62,6 +63,12 @@ def stop_node(rig: Rig, sleep_s: float = SLEEP_S) -> Outage:
     node.send(signal.SIGCONT)
     transactor.send(signal.SIGCONT)
     return Outage(begun_ns=begun, ended_ns=now_ns(), ended_s=time.time(), sleeper=node.url)
+
+
+def cut_node(rig: Rig, cut_s: float = SLEEP_S) -> Outage:
+    """The cable of a node is pulled for longer than its leases hold: it runs on, and reaches nobody."""
+    outage = _cut(rig, rig.nodes[-1].name, cut_s)
+    return msgspec.structs.replace(outage, sleeper=rig.nodes[-1].url)
 
 
 def restart_database(rig: Rig) -> Outage:

@@ -109,13 +109,13 @@ class Rig:
                 self.transactors.append(Transactor(self._postgres.url, self.folder, number))
         self.load.start()
 
-    def end(self) -> Observed:
-        """Stop the clients, wait for what is still to happen, and read everything back."""
+    def end(self, settle_s: float = SETTLE_S) -> Observed:
+        """Stop the clients, wait for what is still to happen, `settle_s` at most, and read everything back."""
         self.load.stop()
         for transactor in self.transactors:
             transactor.stop()
         answers, errors = list(self.balancer.answers), dict(self.balancer.errors)
-        settled = self._settle()
+        settled = self._settle(settle_s)
         living = [node.name for node in self.nodes if not node.ended]
         self.load.read_all(living)
         files = [transactor.file for transactor in self.transactors]
@@ -137,11 +137,11 @@ class Rig:
         self.balancer.close()
         return observed
 
-    def _settle(self) -> bool:
+    def _settle(self, settle_s: float) -> bool:
         """Wait until every acknowledged object had its effect, and whether that happened."""
         wanted = {stored.key for stored in self.load.stored if stored.acknowledged}
         s3 = self.client("s3")
-        return eventually(lambda: wanted <= witness.noted_keys(s3).keys(), SETTLE_S)
+        return eventually(lambda: wanted <= witness.noted_keys(s3).keys(), settle_s)
 
     def _body(self, living: list[str], key: str) -> bytes | None:
         for node in living:

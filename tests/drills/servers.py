@@ -65,6 +65,15 @@ class Postgres:
         """Stop the server; `immediate` is as a crash."""
         self._run("pg_ctl", "stop", "-w", "-s", "-m", mode)
 
+    def save(self) -> None:
+        """Keep a copy of the data, while the server is stopped."""
+        subprocess.run(["cp", "-a", self._folder / "data", self._folder / "saved"], check=True)
+
+    def forget(self) -> None:
+        """Go back to the copy, while the server is stopped."""
+        shutil.rmtree(self._folder / "data")
+        (self._folder / "saved").rename(self._folder / "data")
+
     def runs(self) -> bool:
         """Whether there is a server process."""
         return self._call("pg_ctl", "status").returncode == 0
