@@ -17,6 +17,7 @@ SERVICES: dict[str, str] = {
     "lambda": "lambent.services.lambda_",
     "logs": "lambent.services.logs",
     "s3": "lambent.services.s3",
+    "sqs": "lambent.services.sqs",
     "sts": "lambent.services.sts",
 }
 """Every built service and its package, loaded at first use."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import cache
 from io import BytesIO
 from typing import Any
@@ -18,6 +19,7 @@ from hypothesis import strategies as st
 from lambent import model, wire
 from lambent.contracts.http import BytesBody, Request
 from lambent.model import OperationModel, Shape
+from lambent.model.load import OVERLAYS
 from lambent.wire import Route
 from lambent.wire.jsonform import compile_sealer
 
@@ -53,13 +55,26 @@ BY_HAND = {
 
 
 @cache
-def botocore_service(service: str) -> BotocoreService:
+def botocore_service(service: str, protocol: str) -> BotocoreService:
     found = Loader().load_service_model(service, "service-2")
-    if service == "sqs":
+    if (service, protocol) == ("sqs", "query"):
         # Its model tells of the query protocol no longer what AWS still answers in it.
         for name, operation in found["operations"].items():
             operation.get("output", {})["resultWrapper"] = f"{name}Result"
+        _add_form_names(found["shapes"])
     return BotocoreService(found, service)
+
+
+def _add_form_names(shapes: dict[str, Any]) -> None:
+    """Give members the names of the query protocol that the overlay has."""
+    overlay = json.loads((OVERLAYS / "sqs.json").read_text())["merge"]["shapes"]
+    for name, traits in overlay.items():
+        if traits.get("exception"):
+            continue
+        for part in ("member", "key", "value"):
+            shapes[name].get(part, {}).update(traits.get(part, {}))
+        for member, found in traits.get("members", {}).items():
+            shapes[name]["members"][member]["locationName"] = found["formName"]
 
 
 @cache
@@ -81,7 +96,7 @@ def _streams_events(shape: Any) -> bool:
 
 def sent(service: str, protocol: str, operation: OperationModel, params: dict[str, Any]) -> Request:
     """The request that botocore makes of parameters."""
-    described = botocore_service(service).operation_model(operation.name)
+    described = botocore_service(service, protocol).operation_model(operation.name)
     fields = create_serializer(protocol, include_validation=False).serialize_to_request(params, described)
     prepare_request_dict(fields, "http://localhost:4566", {})
     made = create_request_object(fields).prepare()
@@ -152,7 +167,7 @@ def check_response(service: str, protocol: str, data: st.DataObject) -> None:
     codec = wire.codec(Route(service, operation.name, protocol))
     response = codec.serialize(carried(operation.output, result), "request-1")
     assert isinstance(response.body, bytes)
-    shape = botocore_service(service).operation_model(operation.name).output_shape
+    shape = botocore_service(service, protocol).operation_model(operation.name).output_shape
     payload = operation.output.payload if operation.output is not None else ""
     blob = bool(payload) and operation.output is not None and operation.output.members[payload].kind == "blob"
     answer = {

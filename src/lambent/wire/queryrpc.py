@@ -83,6 +83,9 @@ class _Reader:
         return lambda node: convert(node.get("", ""))
 
     def name(self, name: str, member: Shape) -> str:
+        form_name = member.trait("formName")
+        if form_name:
+            return str(form_name)
         if self._ec2:
             given = member.trait("queryName")
             if given:
@@ -112,7 +115,7 @@ class _Reader:
         for name, member in shape.members.items():
             # The other names that clients give: a flattened list by its member, not by its elements; of ec2, a name
             # that does not begin with a capital.
-            if self._ec2 or (member.kind == "list" and member.flattened):
+            if self._ec2 or (member.kind == "list" and member.flattened) or member.trait("formName"):
                 members.setdefault(member.location_name or name, (name, self.compile(member)))
         return read
 

@@ -23,7 +23,7 @@ Validator = Callable[[Any, str | None, list[str]], None]
 _MEASURED = ("string", "blob", "list", "map")
 _NUMBERS = ("integer", "long", "short", "byte", "float", "double")
 _SCALARS = ("string", "blob", *_NUMBERS)
-_WITHOUT = frozenset({"s3", "s3control"})
+_WITHOUT = frozenset({"s3", "s3control", "sqs"})
 """Services that check everything by themselves, and word it their own way."""
 _WITHOUT_PATTERNS = frozenset({"iam"})
 """Services whose patterns are checked by the service, with words of its own."""

@@ -238,7 +238,8 @@ class Writer:
             self._known[shape.name] = write
         for name, member in shape.members.items():
             if name not in skip and not member.trait("xmlAttribute"):
-                members.append((name, member.location_name or name, self.compile(member)))
+                tag = member.trait("formName") or member.location_name or name
+                members.append((name, str(tag), self.compile(member)))
         return write
 
     def _list(self, shape: Shape) -> Write:
