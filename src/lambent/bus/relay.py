@@ -177,14 +177,13 @@ class Relay:
             full = len(self._ready) >= CLAIM_BATCH
             if next_ns is None or next_ns > self._cloud.clock.now_ns() or full or self._stopping:
                 return next_ns
-            claimed = await store.write(self._claim)
+            claimed = await outbox.claim_due(
+                store, self._cloud.clock.now_ns(), CLAIM_BATCH, outbox.LEASE_NS, self._node
+            )
             if not claimed:  # other nodes were faster
                 return next_ns
             self._ready.extend((found.key, found.entry) for found in claimed)
             self._pump()
-
-    def _claim(self, tx: Transaction) -> list[outbox.Claimed]:
-        return outbox.claim(tx, self._cloud.clock.now_ns(), CLAIM_BATCH, outbox.LEASE_NS, self._node)
 
     def _settle(self) -> None:
         # What is ready when the relay stops is left for the next start.
