@@ -7,7 +7,21 @@ from collections.abc import Callable, Mapping
 from lambent.contracts.events import Target
 from lambent.contracts.ports import Cloud
 
-from .api import backups, batch, items, partiql, query, recovery, scan, settings, tables, tags, transactions, updates
+from .api import (
+    backups,
+    batch,
+    global_tables,
+    items,
+    partiql,
+    query,
+    recovery,
+    scan,
+    settings,
+    tables,
+    tags,
+    transactions,
+    updates,
+)
 from .background import Background
 from .service import dynamodb as service
 
@@ -16,4 +30,18 @@ __all__ = ["service", "targets"]
 targets: Mapping[str, Callable[[Cloud], Target]] = {"dynamodb": Background}
 
 # Importing these modules registers their operations.
-_OPERATIONS = (backups, batch, items, partiql, query, recovery, scan, settings, tables, tags, transactions, updates)
+_OPERATIONS = (
+    backups,
+    batch,
+    global_tables,
+    items,
+    partiql,
+    query,
+    recovery,
+    scan,
+    settings,
+    tables,
+    tags,
+    transactions,
+    updates,
+)

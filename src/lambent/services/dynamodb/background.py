@@ -13,6 +13,7 @@ from lambent.contracts.ports import Cloud, Transaction
 from .events import DynamoTarget
 from .model import PRINCIPAL
 from .recovery import jobs
+from .replication import apply
 
 _MS: Final = 1_000_000
 Task = Callable[[Cloud, Transaction, Event, dict[str, Any], int], None]
@@ -42,6 +43,10 @@ class Background(DynamoTarget):
 _TASKS: Final[Mapping[str, Task]] = {
     "copy": jobs.copy,
     "drop journal": jobs.drop_journal,
+    "drop versions": apply.drop,
     "expire backup": jobs.expire_backup,
+    "fill replica": apply.fill,
+    "forget": apply.forget,
+    "replicate": apply.replicate,
     "trim journal": jobs.trim,
 }

@@ -16,6 +16,7 @@ from .. import describe, events, keys
 from ..errors import ResourceNotFoundException, ValidationException
 from ..keys import put_table
 from ..model import ACCOUNT_UNITS, TABLE_UNITS, TableRecord
+from ..replication import members
 from ..service import checked_operation, described_table, table_operation
 
 _INSIGHTS_PAGE = 100
@@ -50,6 +51,8 @@ def update_time_to_live(ctx: Context, tx: Transaction, req: dict[str, Any]) -> d
         table = replace(table, ttl="", ttl_changed_ms=ctx.now_ms, sweeper=table.sweeper + 1)
         put_table(tx, table)
         events.emit_unmark(tx, table)
+    if table.replicas:
+        members.mirror(tx, described_table(req), table, ctx.now_ms)
     return {"TimeToLiveSpecification": {"AttributeName": name, "Enabled": spec["Enabled"]}}
 
 

@@ -114,10 +114,10 @@ def list_tables(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]
     return result | {"LastEvaluatedTableName": found[limit - 1]} if len(found) > limit else result
 
 
-def refuse_replicas(req: dict[str, Any]) -> None:
-    """Global tables come later."""
-    for name in ("ReplicaUpdates", "MultiRegionConsistency", "GlobalTableWitnessUpdates"):
-        if req.get(name):
+def refuse_witnesses(req: dict[str, Any]) -> None:
+    """Global tables are eventually consistent."""
+    for name in ("MultiRegionConsistency", "GlobalTableWitnessUpdates"):
+        if req.get(name) not in (None, [], "EVENTUAL"):
             raise NotBuilt(f"Lambent has not built the parameter {name} of UpdateTable (global tables) yet.")
 
 

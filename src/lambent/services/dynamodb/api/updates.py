@@ -20,8 +20,9 @@ from ..errors import (
 )
 from ..keys import put_table
 from ..model import DAY_MS, GLOBAL_INDEXES_MAX, Index, TableRecord, Throughput
+from ..replication import members
 from ..service import described_table, table_operation
-from .tables import changed_class, refuse_replicas
+from .tables import changed_class, refuse_witnesses
 
 _NOTHING: Final = (
     "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or "
@@ -50,7 +51,7 @@ _DECREASES_MAX: Final = 27
     unbuilt=("GlobalTableSettingsReplicationMode", "VectorIndexUpdates", "DisassociationProtectionEnabled"),
 )
 def update_table(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
-    refuse_replicas(req)
+    refuse_witnesses(req)
     _check(req)
     table = described_table(req)
     if table.status != "ACTIVE":
@@ -61,6 +62,11 @@ def update_table(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str
     if changed is not shown:
         shown = _announced(shown, changed, now_ms)
     changed, shown = _changed_indexes(tx, changed, shown, req, now_ms)
+    if "ReplicaUpdates" in req:
+        changed = members.updated(ctx, tx, changed, req)
+        shown = members.announced(table, changed, shown)
+    elif changed.replicas:
+        members.mirror(tx, table, changed, now_ms)
     put_table(tx, changed)
     view = describe.table_view(shown, describe.totals(tx, table), now_ms, status="UPDATING")
     return {"TableDescription": view}

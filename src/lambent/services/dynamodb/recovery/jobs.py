@@ -16,6 +16,7 @@ from .. import describe, events, keys, writes
 from ..errors import ResourceInUseException
 from ..keys import Stored
 from ..model import BATCH, DAY_MS, TableRecord
+from ..replication import log
 from . import journal, tasks
 from .records import BackupRecord, Hold, Job, Turn, backups, holds, jobs, trimmers, undo_times, undos
 
@@ -112,6 +113,7 @@ def retire(tx: Transaction, ids: Ids, table: TableRecord, now_ms: int) -> None:
     backup."""
     if holds.scan(tx, table.prefix, limit=1):
         raise ResourceInUseException(f"Attempt to change a resource which is still in use: {table.name}")
+    log.leave(tx, table)
     if table.journal:
         tasks.emit_drop(tx, table, table.journal)
     if not table.pitr_since_ms:

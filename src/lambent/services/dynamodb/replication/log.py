@@ -6,8 +6,11 @@ in any order: what is written in the other region is always a write that stood i
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from lambent.contracts.ports import Transaction
 
+from .. import keys
 from ..model import Mark, TableRecord
 from ..recovery.tasks import emit
 from .records import Version, tombstones, versions
@@ -44,3 +47,15 @@ def emit_change(tx: Transaction, table: TableRecord, own_key: bytes, region: str
     """Have an item brought to another region."""
     task = {"task": "replicate", "name": table.name, "from": table.region, "key": own_key.hex()}
     emit(tx, table.account, table.region, table.name, task, to=region)
+
+
+def leave(tx: Transaction, table: TableRecord) -> None:
+    """A table is no member of its global table any more: the others forget it."""
+    for replica in table.replicas:
+        other = keys.tables.get(tx, table.account, replica.region, table.name)
+        if other is not None:
+            kept = tuple(one for one in other.replicas if one.region != table.region)
+            keys.put_table(tx, replace(other, replicas=kept))
+    if versions.scan(tx, table.prefix, limit=1):
+        task = {"task": "drop versions", "prefix": table.prefix.hex()}
+        emit(tx, table.account, table.region, table.name, task)
