@@ -81,16 +81,16 @@ class Host:
         self.context.run(_HOST.set, self)
 
     def put(self, handle: Handle) -> None:
-        """A callback is ready to run; that of a dead host is forgotten."""
+        """A callback is ready to run; that of a dead host never will."""
+        self.ready.append(handle)
         if self.alive:
-            self.ready.append(handle)
             self._list()
 
     def kill(self) -> None:
-        """Nothing of this host ever runs again. Its tasks are kept, so that not even their clean-up runs."""
+        """Nothing of this host ever runs again. Its tasks and callbacks are kept, so that not even their clean-up runs
+        and no future of theirs complains that nobody looked at it."""
         self.alive = False
         self.withdraw()
-        self.ready.clear()
 
     def pause(self) -> None:
         """Run nothing until `resume`; time goes on."""
@@ -190,7 +190,7 @@ class SeededLoop(asyncio.AbstractEventLoop):
                 self._call(handle, callback)
                 if self.steps == self.trip_step and self._tripped is not None:
                     self._tripped(host)
-            if not ready or host.paused:
+            if not ready or host.paused or not host.alive:
                 break
         if not ready:
             host.withdraw()
@@ -245,6 +245,7 @@ class SeededLoop(asyncio.AbstractEventLoop):
                     with contextlib.suppress(BaseException):
                         task.get_coro().close()
             host.tasks.clear()
+            host.ready.clear()
         self._timers.clear()
 
     # What asyncio asks of a loop
