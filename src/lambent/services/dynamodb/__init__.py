@@ -20,6 +20,7 @@ from .api import (
     tables,
     tags,
     transactions,
+    transfers,
     updates,
 )
 from .background import Background
@@ -43,5 +44,6 @@ _OPERATIONS = (
     tables,
     tags,
     transactions,
+    transfers,
     updates,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -14,6 +14,7 @@ from .events import DynamoTarget
 from .model import PRINCIPAL
 from .recovery import jobs
 from .replication import apply
+from .transfer import exporting, importing
 
 _MS: Final = 1_000_000
 Task = Callable[[Cloud, Transaction, Event, dict[str, Any], int], None]
@@ -32,6 +33,10 @@ class Background(DynamoTarget):
         if event.principal != PRINCIPAL or event.source != event.target:
             raise Undeliverable("Tables are no targets of other services' events.")
         task = orjson.loads(event.payload)
+        outside = _OUTSIDE.get(task["task"])
+        if outside is not None:
+            await outside(self._cloud, event, task)
+            return
         found = _TASKS.get(task["task"])
         if found is None:
             await super().deliver(delivery)
@@ -40,6 +45,11 @@ class Background(DynamoTarget):
         await cloud.store.write(lambda tx: found(cloud, tx, event, task, cloud.clock.now_ns() // _MS))
 
 
+_OUTSIDE: Final[Mapping[str, Callable[[Cloud, Event, dict[str, Any]], Awaitable[None]]]] = {
+    "export": exporting.write_page,
+    "import": importing.read_object,
+}
+"""Tasks that ask other services; they open their own transactions."""
 _TASKS: Final[Mapping[str, Task]] = {
     "copy": jobs.copy,
     "drop journal": jobs.drop_journal,
@@ -48,5 +58,6 @@ _TASKS: Final[Mapping[str, Task]] = {
     "fill replica": apply.fill,
     "forget": apply.forget,
     "replicate": apply.replicate,
+    "settle journal": jobs.settle,
     "trim journal": jobs.trim,
 }

@@ -174,6 +174,13 @@ def trim(cloud: Cloud, tx: Transaction, event: Event, task: dict[str, Any], now_
     tasks.emit_trim(tx, table, turn.number + 1, 0 if removed == BATCH else now_ms + _TRIM_MS)
 
 
+def settle(cloud: Cloud, tx: Transaction, event: Event, task: dict[str, Any], now_ms: int) -> None:
+    """Take a table's journal away if nothing needs it any more."""
+    table = keys.tables.get(tx, event.account, event.region, task["name"])
+    if table is not None:
+        keys.put_table(tx, journal.settled(tx, cloud.ids, table))
+
+
 def drop_journal(cloud: Cloud, tx: Transaction, event: Event, task: dict[str, Any], now_ms: int) -> None:
     """Remove a page of a journal that is not needed any more."""
     prefix = bytes.fromhex(task["journal"])

@@ -113,3 +113,13 @@ def changed_keys(tx: Reader, journal: bytes, begin: bytes, bound: bytes | None, 
         found.append(own_key)
         after = undos.key(journal, own_key) + b"\xff"
     return found
+
+
+def last_change_ms(tx: Reader, journal: bytes, own_key: bytes, until_ms: int) -> int | None:
+    """When an item was last changed until a time; None where it was not."""
+    found = undos.scan(tx, journal, own_key, after=undos.key(journal, own_key, until_ms + 1), limit=1, reverse=True)
+    if not found:
+        return None
+    at_ms = undos.parts(found[0][0])[2]
+    assert isinstance(at_ms, int)
+    return at_ms
