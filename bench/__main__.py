@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import cases, dynamodb
+from . import cases, dynamodb, sqs
 from .server import Server, cpu_s, lambent, listener
 from .signed import write_script
 
@@ -82,6 +82,7 @@ def run_all(server: Server, seconds: int, only: str, runtime: str) -> list[list[
             (cases.prepare_s3, cases.S3_CASES),
             (lambda _: None, cases.OTHER_CASES),
             (dynamodb.prepare, (*dynamodb.CASES, *(dynamodb.LARGE_CASES if dynamodb.LARGE_ITEMS else ()))),
+            (sqs.prepare, sqs.CASES),
             (lambda url: cases.prepare_function(url, runtime), cases.INVOKE_CASES),
         )
         for prepare, group in groups:
@@ -92,6 +93,8 @@ def run_all(server: Server, seconds: int, only: str, runtime: str) -> list[list[
             for case in wanted:
                 rows.append(measure(server, case, seconds, folder))
                 print(" ".join(rows[-1]), file=sys.stderr, flush=True)
+        if only in sqs.CYCLE:
+            rows += sqs.cycles(server, seconds)
         if only in "cold start":
             rows.append(cold_starts(server))
     return rows

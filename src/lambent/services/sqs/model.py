@@ -75,7 +75,7 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """What is woken when there is something to receive."""
         return topic(self.arn)
 
-    @cached_property
+    @property
     def in_flight_max(self) -> int:
         """How many messages may be in flight."""
         return IN_FLIGHT_FIFO_MAX if self.fifo else IN_FLIGHT_MAX

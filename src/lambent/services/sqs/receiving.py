@@ -23,6 +23,7 @@ from .taking import Outcome, Taken, next_visible_ms, take
 from .waiting import Look, Waiting
 
 WAIT_S_MAX: Final = 20
+LOOKS_MAX: Final = 1000
 ALL: Final = -1
 BUSY: Final = Outcome([])
 """What is found on a shelf that somebody else is at."""
@@ -70,7 +71,7 @@ async def receive(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     wait_s = queue.wait_s if wanted.wait_s is None else wanted.wait_s
     waiting: Waiting = ctx.cloud.targets["sqs"].waiting  # type: ignore[attr-defined]  # events.SqsTarget
     if not wait_s:
-        found = (await _look(ctx, wanted, waits=False)).found
+        found = await _look_through(ctx, wanted)
     else:
         deadline_ns = ctx.now_ns + wait_s * _NS
         found = await waiting.poll(queue.topic, deadline_ns, partial(_look, ctx, wanted, waits=True))
@@ -82,6 +83,15 @@ async def receive(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 
 
 Found = tuple[Queue, list[Taken]]
+
+
+async def _look_through(ctx: Context, wanted: Wanted) -> Found | None:
+    """Take what there is now, also behind many messages that are too old or dead."""
+    for _ in range(LOOKS_MAX):
+        found, _, again = await _look(ctx, wanted, waits=False)
+        if found is not None or not again:
+            return found
+    return None
 
 
 async def _look(ctx: Context, wanted: Wanted, *, waits: bool) -> Look[Found]:
@@ -112,7 +122,7 @@ async def _look(ctx: Context, wanted: Wanted, *, waits: bool) -> Look[Found]:
     if full and not waits and not queue.fifo:
         raise OverLimit(_FULL)
     if not waits:
-        return Look(None)
+        return Look(None, None, more)
     next_ms = await store.read(lambda tx: _next_ms(tx, ctx, wanted.place))
     return Look(None, next_ms, more)
 
