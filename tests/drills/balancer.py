@@ -9,11 +9,12 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import boto3
+import msgspec
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, ConnectTimeoutError, EndpointConnectionError
 
 from tests.e2e.node import REGION
-from tests.history.operations import Outcome, now_ns
+from tests.history.operations import Operation, Outcome, now_ns
 
 from .servers import Node
 
@@ -34,12 +35,24 @@ class Answer(NamedTuple):
     node: str
     operation: str
 
+    def ended(self, operation: Operation) -> Operation:
+        """The operation that it answers, as it ended."""
+        return msgspec.structs.replace(
+            operation,
+            process=f"{operation.process} at {self.node}",
+            invoked_ns=self.invoked_ns,
+            completed_ns=self.completed_ns,
+            outcome=self.outcome,
+        )
+
 
 class Balancer:
     """Sends each request to the next node that is not set aside, once. `answers` are all that were given."""
 
     def __init__(self, nodes: list[Node], key: tuple[str, str]) -> None:
-        self._clients = {node.name: client(node, "s3", key) for node in nodes}
+        self._clients = {
+            (service, node.name): client(node, service, key) for node in nodes for service in ("s3", "dynamodb")
+        }
         self._names = [node.name for node in nodes]
         self._turns = itertools.count()
         self._aside_until_ns: dict[str, int] = {}
@@ -47,11 +60,11 @@ class Balancer:
         self.answers: list[Answer] = []
         self._lock = threading.Lock()
 
-    def call(self, operation: str, *, node: str = "", **params: Any) -> Answer:
+    def call(self, operation: str, *, service: str = "s3", node: str = "", **params: Any) -> Answer:
         """Send a request to `node`, or to the one whose turn it is; what a node or the network does raises nothing."""
         name = node or self._choose()
         invoked_ns = now_ns()
-        outcome, result, code = self._send(getattr(self._clients[name], operation), params)
+        outcome, result, code = self._send(getattr(self._clients[service, name], operation), params)
         completed_ns = now_ns()
         answer = Answer(outcome, result, code, invoked_ns, completed_ns, name, operation)
         with self._lock:

@@ -19,7 +19,7 @@ WINDOW_NS = 2_000_000_000
 STEP_NS = 250_000_000
 FULL_RATE = 0.8
 """Serving fully: this part of the rate before the fault, over a window."""
-WRITES = ("put_object", "delete_object")
+WRITES = ("put_object", "delete_object", "put_item", "delete_item", "transact_write_items")
 
 
 class Observed(msgspec.Struct, kw_only=True):
@@ -131,18 +131,17 @@ def _verdict(seen: Observed) -> tuple[str, list[str]]:
 
 
 def _lost_appends(transactions: list[Transaction]) -> list[tuple[Transaction, Append]]:
-    """What was acknowledged and does not show in the last transaction, which read everything."""
-    if not transactions:
-        return []
-    last = max(transactions, key=lambda transaction: transaction.invoked_ns)
-    shown = {step.key: set(step.found or ()) for step in last.steps if isinstance(step, Read)}
-    return [
-        (transaction, step)
-        for transaction in transactions
-        if transaction.outcome == "ok"
-        for step in transaction.steps
-        if isinstance(step, Append) and step.value not in shown.get(step.key, ())
-    ]
+    """What was acknowledged and does not show in the last read of its list."""
+    answered = sorted((t for t in transactions if t.outcome == "ok"), key=lambda transaction: transaction.invoked_ns)
+    last = {step.key: (t.invoked_ns, step) for t in answered for step in t.steps if isinstance(step, Read)}
+    lost: list[tuple[Transaction, Append]] = []
+    for transaction in answered:
+        for step in transaction.steps:
+            if isinstance(step, Append) and step.key in last:
+                read_ns, read = last[step.key]
+                if transaction.completed_ns < read_ns and step.value not in (read.found or ()):
+                    lost.append((transaction, step))
+    return lost
 
 
 def _is_torn(seen: Observed, stored: Stored) -> bool:

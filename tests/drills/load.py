@@ -1,4 +1,5 @@
-"""What clients do while a drill runs: registers in S3's objects, and a stream of new objects that a function notes."""
+"""What clients do while a drill runs: registers in S3's objects and DynamoDB's items, transactions of lists, and a
+stream of new objects that a function notes."""
 
 from __future__ import annotations
 
@@ -16,6 +17,7 @@ import msgspec
 from tests.history.operations import Kind, Operation, Recorder, now_ns
 
 from .balancer import Answer, Balancer
+from .dynamo import ItemLists, ItemRegisters
 
 REGISTERS = 12
 SIZES = (0, 10, 1_000, 70_000, 300_000)
@@ -23,8 +25,7 @@ LARGE_BYTES = 100_000
 
 
 class Registers(Protocol):
-    """A service's records as registers: how its conditional writes are asked for. S3 is one such service; another one
-    (DynamoDB's conditional PutItem) needs these two methods."""
+    """A service's records as registers: how its conditional writes are asked for."""
 
     def apply(self, operation: Operation, node: str = "") -> Operation:
         """Send the operation, and return it as it ended."""
@@ -44,7 +45,7 @@ class S3Registers:
         if operation.kind == "read":
             return self._read(operation, self._balancer.call("get_object", **where))
         if operation.kind == "delete":
-            return _ended(operation, self._balancer.call("delete_object", **where))
+            return self._balancer.call("delete_object", **where).ended(operation)
         condition: dict[str, str] = {}
         if operation.kind == "cas":
             expected = operation.expected
@@ -53,11 +54,11 @@ class S3Registers:
         answer = self._balancer.call("put_object", **where, **condition, Body=body)
         if operation.kind == "cas" and answer.code in ("PreconditionFailed", "NoSuchKey"):
             # A refusal is an answer.
-            return msgspec.structs.replace(_ended(operation, answer), outcome="ok", held=False)
-        return _ended(operation, answer)
+            return msgspec.structs.replace(answer.ended(operation), outcome="ok", held=False)
+        return answer.ended(operation)
 
     def _read(self, operation: Operation, answer: Answer) -> Operation:
-        ended = _ended(operation, answer)
+        ended = answer.ended(operation)
         if answer.code == "NoSuchKey":
             return msgspec.structs.replace(ended, outcome="ok", found=None)
         if answer.outcome == "ok":
@@ -77,23 +78,32 @@ class Stored(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Load:
-    """Threads of clients, `registers_per_s` and `stores_per_s` requests a second together."""
+    """Threads of clients, `registers_per_s`, `stores_per_s` and `lists_per_s` requests a second
+    together."""
 
     def __init__(
-        self, balancer: Balancer, bucket: str, folder: Path, *, clients: int = 6, storers: int = 3,
-        registers_per_s: float = 60, stores_per_s: float = 9, seed: int = 1,
+        self, balancer: Balancer, bucket: str, folder: Path, *, clients: int = 6, storers: int = 3, listers: int = 3,
+        registers_per_s: float = 60, stores_per_s: float = 9, lists_per_s: float = 18, seed: int = 1,
     ) -> None:  # fmt: skip
         self.stored: list[Stored] = []
         self.path = folder / "registers.jsonl"
+        self.lists_path = folder / "lists.jsonl"
         self.bucket = bucket
         self._balancer = balancer
-        self._registers = S3Registers(balancer, bucket)
+        self._registers: dict[str, Registers] = {
+            "object": S3Registers(balancer, bucket),
+            "item": ItemRegisters(balancer),
+        }
         self._recorder = Recorder(self.path)
+        self._lists_recorder = Recorder(self.lists_path)
+        self._lists = ItemLists(balancer, self._lists_recorder)
         self._over = threading.Event()
         self._failures: list[BaseException] = []
         self._threads = [
             self._thread(self._register_client, n, clients / registers_per_s, seed) for n in range(clients)
-        ] + [self._thread(self._storing_client, n, storers / stores_per_s, seed) for n in range(storers)]
+        ]
+        self._threads += [self._thread(self._storing_client, n, storers / stores_per_s, seed) for n in range(storers)]
+        self._threads += [self._thread(self._list_client, n, listers / lists_per_s, seed) for n in range(listers)]
 
     def start(self) -> None:
         """Begin."""
@@ -101,7 +111,7 @@ class Load:
             thread.start()
 
     def stop(self) -> None:
-        """End what is under way, and read every register through every node."""
+        """Wait until what is under way has ended."""
         self._over.set()
         for thread in self._threads:
             thread.join()
@@ -118,10 +128,12 @@ class Load:
         return threading.Thread(target=self._guard, args=(work, client, period_s, seed), daemon=True)
 
     def read_all(self, nodes: list[str]) -> None:
-        """Read each register through each node, as part of the history."""
+        """Read each register and each list through each node, as part of the history."""
         for node, number in itertools.product(nodes, range(REGISTERS)):
-            self._do(_begun(f"reader of {node}", "read", f"register/{number}"), node)
+            self._do(_begun(f"reader of {node}", "read", _register(number)), node)
+        self._lists.read_all(nodes)
         self._recorder.close()
+        self._lists_recorder.close()
 
     def _guard(self, work: Callable[[int, float, int], None], client: int, period_s: float, seed: int) -> None:
         try:
@@ -133,7 +145,7 @@ class Load:
         chance = random.Random(f"{seed} register {client}")
         seen: dict[str, str | None] = {}
         for number in self._beats(period_s, chance):
-            key = f"register/{chance.randrange(REGISTERS)}"
+            key = _register(chance.randrange(REGISTERS))
             kind: Kind = chance.choices(("read", "write", "cas", "delete"), (40, 20, 32, 8))[0]
             size = LARGE_BYTES if chance.random() < 0.05 else 0
             value = f"{client}.{number}.{size}" if kind in ("write", "cas") else None
@@ -144,7 +156,7 @@ class Load:
 
     def _do(self, begun: Operation, node: str = "") -> Operation:
         number = self._recorder.begin(begun)
-        ended = self._registers.apply(begun, node)
+        ended = self._registers[begun.key.partition("/")[0]].apply(begun, node)
         self._recorder.end(number, ended)
         return ended
 
@@ -159,6 +171,11 @@ class Load:
                     key=key, size=size, acknowledged=acknowledged, completed_ns=answer.completed_ns, at_s=time.time()
                 )
             )
+
+    def _list_client(self, client: int, period_s: float, seed: int) -> None:
+        chance = random.Random(f"{seed} lists {client}")
+        for steps, _ in zip(self._lists.steps(client, chance), self._beats(period_s, chance), strict=False):
+            self._lists.run(f"client {client}", steps)
 
     def _beats(self, period_s: float, chance: random.Random) -> Iterator[int]:
         for number in itertools.count():
@@ -194,18 +211,12 @@ def content_of(key: str, size: int) -> bytes:
     return random.Random(key).randbytes(size)
 
 
+def _register(number: int) -> str:
+    return f"{'item' if number % 2 else 'object'}/{number}"
+
+
 def _begun(process: str, kind: Kind, key: str, value: str | None = None, expected: str | None = None) -> Operation:
     return Operation(
         process=process, kind=kind, key=key, invoked_ns=now_ns(), completed_ns=0,
         outcome="unknown", value=value, expected=expected,
     )  # fmt: skip
-
-
-def _ended(operation: Operation, answer: Answer) -> Operation:
-    return msgspec.structs.replace(
-        operation,
-        process=f"{operation.process} at {answer.node}",
-        invoked_ns=answer.invoked_ns,
-        completed_ns=answer.completed_ns,
-        outcome=answer.outcome,
-    )

@@ -17,6 +17,7 @@ from tests.history.operations import load_operations, load_transactions
 
 from . import witness
 from .balancer import Balancer, client
+from .dynamo import make_table
 from .figures import Observed
 from .hosts import Host, hosts
 from .load import Load
@@ -27,6 +28,7 @@ NODES = ("a", "b", "c")
 BUCKET = "drill"
 TRANSACTION_PROCESSES = 2
 SETTLE_S = 150.0
+LOG_CHARACTERS = 1500
 
 
 class Transactor:
@@ -99,6 +101,7 @@ class Rig:
     def begin(self) -> None:
         """Put the clients to work; the function has run once on each node by then."""
         witness.prepare(self.client, BUCKET)
+        make_table(self.client("dynamodb"))
         for number in range(3 * len(self.nodes)):
             self.balancer.call("put_object", Bucket=BUCKET, Key=f"new/warm-{number}", Body=b"")
         assert eventually(lambda: len(witness.noted_keys(self.client("s3"))) == 3 * len(self.nodes), 60)
@@ -118,7 +121,7 @@ class Rig:
         settled = self._settle(settle_s)
         living = [node.name for node in self.nodes if not node.ended]
         self.load.read_all(living)
-        files = [transactor.file for transactor in self.transactors]
+        files = [self.load.lists_path, *(transactor.file for transactor in self.transactors)]
         if self._postgres is not None:
             last = self.folder / "transactions-last.jsonl"
             files.append(last)
@@ -174,7 +177,8 @@ def cluster(*, spaces: bool | None = None, disk: Path | None = None, blobs: bool
         nodes = [_started(stack, Node(places[name], folder / name, *options)) for name in NODES]
         rig = Rig(folder, places, postgres, nodes, nodes[0].key or ("test", "test"))
         stack.callback(rig.close)
-        yield rig
+        with _explained(rig):
+            yield rig
 
 
 @contextmanager
@@ -186,7 +190,19 @@ def single(data: Path | None = None) -> Iterator[Rig]:
         node = _started(stack, Node(host, data or folder / "a"))
         rig = Rig(folder, {"a": host}, None, [node], ("test", "test"))
         stack.callback(rig.close)
-        yield rig
+        with _explained(rig):
+            yield rig
+
+
+@contextmanager
+def _explained(rig: Rig) -> Iterator[None]:
+    """Add the last lines of the nodes' logs to what is raised: the logs are gone with the folder."""
+    try:
+        yield
+    except Exception as error:
+        for node in rig.nodes:
+            error.add_note(f"{node.name} said last:\n{node.log()[-LOG_CHARACTERS:]}")
+        raise
 
 
 def _folder(stack: ExitStack) -> Path:

@@ -25,6 +25,8 @@ from .hosts import Host, free_port
 
 START_TIMEOUT_S = 60.0
 BUCKET = "bodies"
+PROBE_BYTES = 100_000
+"""More than SeaweedFS keeps with the name: its first volumes are there once this is stored."""
 _SETTINGS = (
     "-c max_connections=200 -c shared_buffers=64MB -c max_wal_size=256MB -c min_wal_size=2MB -c wal_recycle=off "
     "-c restart_after_crash=on"
@@ -136,7 +138,7 @@ class Seaweed:
         while True:
             try:
                 client.create_bucket(Bucket=BUCKET)
-                client.put_object(Bucket=BUCKET, Key="probe", Body=b"1")
+                client.put_object(Bucket=BUCKET, Key="probe", Body=bytes(PROBE_BYTES))
                 client.delete_object(Bucket=BUCKET, Key="probe")
                 return
             except (BotoCoreError, ClientError):

@@ -31,14 +31,14 @@ SETTLE_S = 15.0
 """More than the others need to take over a dead node's events."""
 
 
-def drill(fault: Callable[[Rig], Outage], *, spaces: bool | None = None) -> Figures:
+def drill(fault: Callable[[Rig], Outage], *, spaces: bool | None = None, settle_s: float = SETTLE_S) -> Figures:
     """A drill in a hurry."""
     with cluster(spaces=spaces) as rig:
         rig.begin()
         time.sleep(BEFORE_S)
         outage = fault(rig)
         time.sleep(AFTER_S)
-        return figures("a short drill", rig.where, rig.end(SETTLE_S), outage)
+        return figures("a short drill", rig.where, rig.end(settle_s), outage)
 
 
 def promises_held(found: Figures) -> None:
@@ -73,7 +73,7 @@ def forget_seconds(rig: Rig) -> Outage:
 
 def test_a_database_that_forgets_is_found_out() -> None:
     """The drills' own drill: here acknowledged writes do get lost, and the figures and both checkers say so."""
-    found = drill(forget_seconds)
+    found = drill(forget_seconds, settle_s=1.0)
     assert any(code.startswith("50") for code in found.errors), "no client noticed the restarts"
     assert found.lost > 0
     assert found.data_lost_s > 0.5

@@ -1,8 +1,6 @@
 """`python -m tests.drills.transactions --store URL --file FILE --number N`: transactions of lists, on the store itself.
 
-Each reads and appends to one to four lists; what was asked and answered goes to the file. Runs until SIGTERM.
-DynamoDB's TransactWriteItems can take the place of the store: a `Lists` of it is all that is needed.
-"""
+Each reads and appends to one to four lists; what was asked and answered goes to the file. Runs until SIGTERM."""
 
 from __future__ import annotations
 
@@ -12,7 +10,6 @@ import random
 import signal
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 import msgspec
 
@@ -33,26 +30,14 @@ EPOCH_NS = 4_000_000_000
 KEYS = 5
 
 
-class Lists(Protocol):
-    """Lists behind transactions."""
-
-    async def run(self, steps: Sequence[Append | Read]) -> tuple[Outcome, tuple[Append | Read, ...]]:
-        """Do all steps at one moment; returns the outcome and the steps, with what the reads found."""
-        ...
-
-    async def close(self) -> None:
-        """Hang up."""
-        ...
-
-
 class StoreLists:
-    """Lists as values of the key-value store."""
+    """Lists as values of the key-value store, which transactions read and append to."""
 
     def __init__(self, url: str) -> None:
         self._store = PostgresStore(url, SystemClock(), Ids(), connections=WORKERS)
 
     async def run(self, steps: Sequence[Append | Read]) -> tuple[Outcome, tuple[Append | Read, ...]]:
-        """Do all steps at one moment."""
+        """Do all steps at one moment; returns the outcome and the steps, with what the reads found."""
         try:
             if any(isinstance(step, Append) for step in steps):
                 done = await self._store.write(lambda tx: _apply(tx, steps))
@@ -107,7 +92,7 @@ async def read_everything(url: str, file: Path) -> None:
     await lists.close()
 
 
-async def _record(lists: Lists, recorder: Recorder, process: str, steps: Sequence[Append | Read]) -> None:
+async def _record(lists: StoreLists, recorder: Recorder, process: str, steps: Sequence[Append | Read]) -> None:
     begun = Transaction(process=process, steps=tuple(steps), invoked_ns=now_ns(), completed_ns=0, outcome="unknown")
     number = recorder.begin(begun)
     outcome, done = await lists.run(steps)
@@ -115,7 +100,7 @@ async def _record(lists: Lists, recorder: Recorder, process: str, steps: Sequenc
     recorder.end(number, ended)
 
 
-async def _work(lists: Lists, recorder: Recorder, number: int, worker: int, over: asyncio.Event) -> None:
+async def _work(lists: StoreLists, recorder: Recorder, number: int, worker: int, over: asyncio.Event) -> None:
     chance = random.Random(f"{number} {worker}")
     values = iter(range((number * 100 + worker) * 1_000_000, 1 << 53))
     while not over.is_set():
