@@ -7,7 +7,8 @@ import asyncio
 import pytest
 
 from lambent.contracts.ports import Store, Transaction
-from lambent.kv import outbox
+from lambent.kv import nodes, outbox
+from lambent.kv.nodes import NodeRecord
 from lambent.kv.outbox import LEASE_NS, Claimed
 from tests.kv.contract import EVENT, Engine
 
@@ -19,8 +20,10 @@ async def _emit(store: Store, count: int = 1, at_ns: int = 0) -> list[str]:
     return await store.write(lambda tx: [tx.emit(EVENT, at_ns=at_ns) for _ in range(count)])
 
 
-async def _claim(store: Store, now_ns: int, owner: str = "other", limit: int = 100) -> list[Claimed]:
-    return await store.write(lambda tx: outbox.claim(tx, now_ns, limit, LEASE_NS, owner))
+async def _claim(
+    store: Store, now_ns: int, owner: str = "other", limit: int = 100, suspects: int = 100
+) -> list[Claimed]:
+    return await store.write(lambda tx: outbox.claim(tx, now_ns, limit, LEASE_NS, owner, suspects=suspects))
 
 
 async def test_a_fresh_event_is_leased_to_its_node_until_the_lease_ends(engine: Engine) -> None:
@@ -193,3 +196,51 @@ async def test_a_takeover_reads_the_leases_page_by_page(engine: Engine, monkeypa
         claimed = await _claim(store, NOW, owner="heir")
         assert sorted(entry.id for _, entry in claimed) == sorted(ids)
         assert {entry.losses for _, entry in claimed} == {0, 2}
+
+
+async def test_what_lost_two_leases_is_claimed_alone(engine: Engine) -> None:
+    async with engine.store() as store:
+        ids = await _emit(store, 6)
+        for round in (1, 2):
+            held = await _claim(store, NOW + round * LEASE_NS, owner="dead")
+            assert {entry.losses for _, entry in held} == {round}
+        await store.write(lambda tx: outbox.reclaim_from(tx, NOW, "dead"))
+        fresh = await _emit(store, 2, at_ns=NOW + 1)
+        now_ns = NOW + 2 * SECOND
+        assert {entry.id for _, entry in await _claim(store, now_ns, suspects=0)} == set(fresh)
+        assert await _claim(store, now_ns, suspects=0) == []
+        ((key, first),) = await _claim(store, now_ns, suspects=1)
+        assert (first.losses, first.id in ids) == (3, True)
+        # What ends, well or badly, has not brought its node down: its losses are forgotten.
+        assert await store.write(lambda tx: outbox.retry(tx, key, first, now_ns))
+        ((_, again),) = await _claim(store, now_ns, suspects=0)
+        assert (again.id, again.losses, again.attempts) == (first.id, 0, 1)
+        assert len(await store.read(outbox.pending)) == 8
+        assert await store.read(lambda tx: outbox.next_due_ns(tx, leases=False, suspects=False)) is None
+        assert await store.read(lambda tx: outbox.next_due_ns(tx, leases=False)) == NOW
+
+
+async def test_a_lease_that_ends_without_room_for_a_suspect_waits_as_one(engine: Engine) -> None:
+    async with engine.store() as store:
+        await _emit(store, 2)
+        await _claim(store, NOW + LEASE_NS, owner="stuck")
+        assert await _claim(store, NOW + 2 * LEASE_NS, suspects=0) == []
+        (one,) = await _claim(store, NOW + 2 * LEASE_NS, suspects=1)
+        (two,) = await _claim(store, NOW + 2 * LEASE_NS, suspects=1)
+        assert one.entry.id != two.entry.id
+        assert {one.entry.losses, two.entry.losses} == {2}
+
+
+async def test_the_lease_of_a_living_node_is_not_judged_by_another_clock(engine: Engine) -> None:
+    async with engine.store() as store:
+        ids = await _emit(store, 3)
+        record = NodeRecord(id=store.node, name="", endpoint="", version="", started_ms=0)
+        await store.write(lambda tx: nodes.say(tx, record))
+        store.shared = True  # for the embedded engines
+
+        async def due(owner: str) -> list[Claimed]:
+            return await outbox.claim_due(store, NOW + 2 * LEASE_NS, 100, LEASE_NS, owner)
+
+        assert await due("fast") == []
+        await store.write(lambda tx: nodes.leave(tx, store.node))
+        assert {entry.id for _, entry in await due("fast")} == set(ids)

@@ -57,6 +57,8 @@ class Relay:
         self._ready: deque[tuple[bytes, Entry | None]] = deque()
         self._under_way = 0
         self._sweeping = False
+        self._deep = True
+        self._suspect: str | None = None
         self._stopping = False
         self._alarm: Alarm | None = None
         self._alarm_ns = 0
@@ -118,6 +120,7 @@ class Relay:
     def look(self) -> None:
         """Look now for what is due: others may have left something that this node has not heard of."""
         if not self._stopping:
+            self._deep = True
             self._due()
 
     def _committed(self, emitted: list[tuple[bytes, int]]) -> None:
@@ -171,18 +174,29 @@ class Relay:
     async def _claim_all(self) -> int | None:
         """Claim what is due while there is room for it; returns when the next entry is due."""
         store = self._cloud.store
+        # On a shared store leases of others are looked at when `look` says so: their ends are times of other clocks.
+        leases = not store.shared or self._deep
+        self._deep = False
         # A node claims no more than it can deliver at once: the others have hands too.
         while True:
-            next_ns = await store.read(outbox.next_due_ns)
-            full = len(self._ready) >= CLAIM_BATCH
-            if next_ns is None or next_ns > self._cloud.clock.now_ns() or full or self._stopping:
+            suspects = self._suspect is None
+            now_ns = self._cloud.clock.now_ns()
+            next_ns = await store.read(
+                lambda tx: outbox.next_due_ns(tx, leases=not store.shared, suspects=suspects)  # noqa: B023
+            )
+            due = next_ns is not None and next_ns <= now_ns
+            if not (due or leases) or self._stopping or len(self._ready) >= CLAIM_BATCH:
                 return next_ns
+            leases = False
             claimed = await outbox.claim_due(
-                store, self._cloud.clock.now_ns(), CLAIM_BATCH, outbox.LEASE_NS, self._node
+                store, now_ns, CLAIM_BATCH, outbox.LEASE_NS, self._node, suspects=int(suspects)
             )
             if not claimed:  # other nodes were faster
                 return next_ns
             self._ready.extend((found.key, found.entry) for found in claimed)
+            for found in claimed:
+                if found.entry.losses >= outbox.SUSPECT_LOSSES:
+                    self._suspect = found.entry.id
             self._pump()
 
     def _settle(self) -> None:
@@ -192,17 +206,19 @@ class Relay:
 
     async def _carry(self, key: bytes, entry: Entry | None) -> None:
         try:
-            if entry is None or self._cloud.store.shared:
-                # It may have waited for its turn, or this node have been stopped, until others took the entry over.
-                entry = await self._cloud.store.read(lambda tx: outbox.load(tx, key))
-            if entry is not None:
-                await self._attempt(_Held(key, entry))
+            # Read again: it may have waited for its turn, or this node have been stopped, until others took it over.
+            now = await self._cloud.store.read(lambda tx: outbox.load(tx, key))
+            if now is not None:
+                await self._attempt(_Held(key, now))
         except Exception:
             # The store failed, not the delivery: the entry is due again when its lease ends, so look then.
             _log.exception("an event could not be read or put away")
             self._arm(self._cloud.clock.now_ns() + outbox.LEASE_NS)
         finally:
             self._under_way -= 1
+            if entry is not None and entry.id == self._suspect:
+                self._suspect = None
+                self._arm(self._cloud.clock.now_ns())
             self._pump()
             self._settle()
 

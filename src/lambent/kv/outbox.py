@@ -1,9 +1,12 @@
 """The outbox: events on their way from a transaction to their targets, and timers, which are events of a later time.
 
-An entry lies in one of two places, each ordered by (due_ns, id) within its shard:
+An entry lies in one of three places, each ordered by (due_ns, id) within its shard:
 
 - waiting: nobody works on it; it is due at due_ns. Timers and retries wait here.
-- leased: the node `owner` delivers it; when the lease ends at due_ns without a word, any node may claim it again.
+- leased: the node `owner` delivers it; when the lease ends at due_ns without a word, another may claim it again. On a
+  shared store only from an owner that is gone (kv/nodes.py): the end of a living node's lease is a time of its clock.
+- suspect: it waits, but lost its lease so often that it may be what brings nodes down. A node takes one of these at a
+  time, so that what merely lay beside such an event is not blamed with it.
 
 An event for immediate delivery is written as already leased to the node that emits it: that node is told in memory
 (`Store.subscribe`) and delivers without searching. Delivery is at least once; an entry's key changes with every move,
@@ -22,6 +25,7 @@ import msgspec
 from lambent.contracts.events import Event
 from lambent.contracts.ports import Reader, Store, Transaction
 
+from . import nodes
 from .table import Table
 
 LEASE_NS: Final = 30_000_000_000
@@ -34,11 +38,15 @@ PAGE_ROWS: Final = 500
 """How many leases are read at a time when all are looked through."""
 
 
+SUSPECT_LOSSES: Final = 2
+"""An entry that lost so many leases in a row is delivered with no other such entry beside it."""
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """An event in the outbox.
 
-    `attempts` counts the deliveries that failed so far (0 at first); `losses` the leases that ran out, which is how
-    an event shows that brings its node down. `owner` is the leasing node, empty while the entry waits.
+    `attempts` counts the deliveries that failed so far (0 at first); `losses` the leases that ran out in a row, which
+    is how an event shows that brings its node down. `owner` is the leasing node, empty while the entry waits.
     """
 
     id: str
@@ -58,6 +66,8 @@ class Claimed(NamedTuple):
 
 _waiting = Table("kv.outbox.waiting", Entry)
 _leased = Table("kv.outbox.leased", Entry)
+_suspect = Table("kv.outbox.suspect", Entry)
+_TABLES: Final = (_waiting, _leased, _suspect)
 
 
 def emit(tx: Transaction, event: Event, id: str, now_ns: int, at_ns: int, node: str) -> tuple[bytes, int]:
@@ -75,40 +85,76 @@ def load(tx: Reader, key: bytes) -> Entry | None:
 
 
 def claim(
-    tx: Transaction, now_ns: int, limit: int, lease_ns: int, owner: str, shards: Iterable[int] = range(SHARDS)
+    tx: Transaction,
+    now_ns: int,
+    limit: int,
+    lease_ns: int,
+    owner: str,
+    shards: Iterable[int] = range(SHARDS),
+    *,
+    suspects: int = 1,
+    takes: Callable[[str], bool] = lambda owner: True,
 ) -> list[Claimed]:
     """Lease up to `limit` entries that are due at `now_ns` to `owner` until `now_ns + lease_ns`, longest due first.
 
+    `suspects` of them may be such. `takes(owner)` says whether a lease of that owner that has ended is up for taking.
     Nodes that claim at the same time do best to name different `shards`; see `claim_due`.
     """
     due: list[tuple[int, bytes, Entry]] = []
     for shard in shards:
-        for table in (_waiting, _leased):
-            begin, end = table.key(shard), table.key(shard, now_ns + 1)
-            for key, raw in tx.scan(begin, end, limit=limit):
+        for table, most in ((_waiting, limit), (_suspect, min(limit, suspects))):
+            for key, raw in tx.scan(table.key(shard), table.key(shard, now_ns + 1), limit=most):
                 due.append((_due_ns(table, key), key, table.decode(raw)))
+        for key, raw in tx.scan(_leased.key(shard), _leased.key(shard, now_ns + 1), limit=limit):
+            entry = _leased.decode(raw)
+            if takes(entry.owner):
+                due.append((_due_ns(_leased, key), key, msgspec.structs.replace(entry, losses=entry.losses + 1)))
     due.sort(key=lambda row: row[:2])
-    return [_lease(tx, key, entry, now_ns + lease_ns, owner) for _, key, entry in due[:limit]]
+    found: list[Claimed] = []
+    for _, key, entry in due:
+        if len(found) == limit:
+            break
+        if entry.losses >= SUSPECT_LOSSES and not suspects:
+            if entry.owner:
+                tx.delete(key)
+                _wait(tx, msgspec.structs.replace(entry, owner=""), now_ns)
+            continue
+        suspects -= entry.losses >= SUSPECT_LOSSES
+        tx.delete(key)
+        entry = msgspec.structs.replace(entry, owner=owner)
+        found.append(Claimed(_put(tx, _leased, entry, now_ns + lease_ns), entry))
+    return found
 
 
-async def claim_due(store: Store, now_ns: int, limit: int, lease_ns: int, owner: str) -> list[Claimed]:
+async def claim_due(
+    store: Store, now_ns: int, limit: int, lease_ns: int, owner: str, *, suspects: int = 1
+) -> list[Claimed]:
     """Claim as `claim` does, in the way that suits the store.
 
     Where other nodes claim too, each shard has a transaction of its own, nodes begin at different shards, and a shard
     that another node claims from at this moment is passed over: that node goes on until nothing is due there.
     """
     if not store.shared:
-        return await store.write(lambda tx: claim(tx, now_ns, limit, lease_ns, owner))
+        return await store.write(lambda tx: claim(tx, now_ns, limit, lease_ns, owner, suspects=suspects))
     found: list[Claimed] = []
     for step in range(SHARDS):
         shard, wanted = (crc32(owner.encode()) + step) % SHARDS, limit - len(found)
         if wanted > 0:
-            found += await store.write(partial(_claim_alone, now_ns, wanted, lease_ns, owner, shard))
+            left = suspects - sum(claimed.entry.losses >= SUSPECT_LOSSES for claimed in found)
+            found += await store.write(partial(_claim_alone, now_ns, wanted, lease_ns, owner, shard, left))
     return found
 
 
-def _claim_alone(now_ns: int, limit: int, lease_ns: int, owner: str, shard: int, tx: Transaction) -> list[Claimed]:
-    return claim(tx, now_ns, limit, lease_ns, owner, (shard,)) if tx.try_lock(_leased.key(shard)) else []
+def _claim_alone(
+    now_ns: int, limit: int, lease_ns: int, owner: str, shard: int, suspects: int, tx: Transaction
+) -> list[Claimed]:
+    if not tx.try_lock(_leased.key(shard)):
+        return []
+
+    def takes(other: str) -> bool:
+        return other == owner or nodes.find(tx, other) is None
+
+    return claim(tx, now_ns, limit, lease_ns, owner, (shard,), suspects=suspects, takes=takes)
 
 
 def extend(tx: Transaction, key: bytes, lease_until_ns: int) -> bytes | None:
@@ -131,12 +177,13 @@ def done(tx: Transaction, key: bytes) -> bool:
 def retry(tx: Transaction, key: bytes, entry: Entry, due_ns: int, *, count: bool = True) -> bytes | None:
     """Let a leased entry wait until `due_ns`, counting a failed attempt unless `count` is False (throttling).
 
-    Returns its new key, or None when the lease was lost (then another node has it, and nothing is done).
+    Its losses are forgotten, for its delivery has come to an end with the node alive. Returns its new key, or None when
+    the lease was lost (then another node has it, and nothing is done).
     """
     if not done(tx, key):
         return None
     attempts = entry.attempts + 1 if count else entry.attempts
-    return _put(tx, _waiting, msgspec.structs.replace(entry, owner="", attempts=attempts), due_ns)
+    return _put(tx, _waiting, msgspec.structs.replace(entry, owner="", attempts=attempts, losses=0), due_ns)
 
 
 def reclaim(tx: Transaction, now_ns: int, owner: str, limit: int = 1000) -> int:
@@ -173,7 +220,7 @@ def _take_back(tx: Transaction, now_ns: int, limit: int, wanted: Callable[[bytes
         if count == limit:
             break
         tx.delete(key)
-        _put(tx, _waiting, msgspec.structs.replace(entry, owner="", losses=entry.losses + losses), now_ns)
+        _wait(tx, msgspec.structs.replace(entry, owner="", losses=entry.losses + losses), now_ns)
         count += 1
     return count
 
@@ -203,30 +250,29 @@ def _not_of(owner: str, raw: bytes) -> Entry | None:
     return entry if entry.owner != owner else None
 
 
-def next_due_ns(tx: Reader) -> int | None:
-    """When the next waiting entry is due or the next lease ends; None when the outbox is empty."""
+def next_due_ns(tx: Reader, *, leases: bool = True, suspects: bool = True) -> int | None:
+    """When the next entry is due that waits, and with `leases` when the next lease ends; None when there is none.
+    Without `suspects` those do not count."""
+    tables = [_waiting, *([_leased] if leases else []), *([_suspect] if suspects else [])]
     heads: list[int] = []
     for shard in range(SHARDS):
-        for table in (_waiting, _leased):
+        for table in tables:
             heads += [_due_ns(table, key) for key, _ in tx.scan(table.key(shard), table.key(shard + 1), limit=1)]
     return min(heads, default=None)
 
 
 def pending(tx: Reader, limit: int | None = None) -> list[tuple[int, Claimed]]:
-    """(due_ns, entry) of everything in the outbox, waiting before leased within a shard; to look at, not to deliver."""
+    """(due_ns, entry) of everything in the outbox; to look at, not to deliver."""
     rows: list[tuple[int, Claimed]] = []
-    for table in (_waiting, _leased):
+    for table in _TABLES:
         for key, raw in tx.scan(table.prefix + b"\x00", table.prefix + b"\xff", limit=limit):
             rows.append((_due_ns(table, key), Claimed(key, table.decode(raw))))
     rows.sort(key=lambda row: row[0])
     return rows if limit is None else rows[:limit]
 
 
-def _lease(tx: Transaction, key: bytes, entry: Entry, until_ns: int, owner: str) -> Claimed:
-    losses = entry.losses + 1 if entry.owner else entry.losses
-    entry = msgspec.structs.replace(entry, owner=owner, losses=losses)
-    tx.delete(key)
-    return Claimed(_put(tx, _leased, entry, until_ns), entry)
+def _wait(tx: Transaction, entry: Entry, due_ns: int) -> bytes:
+    return _put(tx, _suspect if entry.losses >= SUSPECT_LOSSES else _waiting, entry, due_ns)
 
 
 def _put(tx: Transaction, table: Table[Entry], entry: Entry, due_ns: int) -> bytes:
@@ -242,4 +288,4 @@ def _due_ns(table: Table[Entry], key: bytes) -> int:
 
 
 def _table(key: bytes) -> Table[Entry]:
-    return _leased if key.startswith(_leased.prefix) else _waiting
+    return next(table for table in _TABLES if key.startswith(table.prefix))
