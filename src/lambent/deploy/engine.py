@@ -6,10 +6,12 @@ import logging
 from typing import Final
 
 import msgspec
+from msgspec.structs import replace
 
 from lambent.contracts.deploy import Comparison, Deployed, Prepared, Proposal, TemplateSummary
 from lambent.contracts.events import Delivery, TryAgain, Undeliverable
 from lambent.contracts.ports import Cloud, Transaction
+from lambent.kv import nodes
 from lambent.services.cloudformation import keys
 from lambent.services.cloudformation.events import Work
 
@@ -21,6 +23,8 @@ from .runner import Runner
 
 WATCH_AFTER_NS: Final = 300 * 1_000_000_000
 """When an operation that was begun is looked at again."""
+ELSEWHERE_S: Final = 5
+"""How long an event about an operation waits that another node runs: after so long that node may be dead."""
 
 _log = logging.getLogger("lambent.deploy")
 
@@ -40,26 +44,34 @@ class StackEngine:
             raise TryAgain("the operation is being run", delay_s=60, count=False)
         self._running.add(work.operation)
         try:
-            await self._watch(delivery, work)
+            await self._take_up(delivery, work)
             await Runner(self._cloud, self._handlers, work).run()
         except Superseded:
             _log.info("stack %s is under another operation", work.stack_id)
         finally:
             self._running.discard(work.operation)
 
-    async def _watch(self, delivery: Delivery, work: Work) -> None:
-        """Have the operation looked at again later. The bus gives up an event whose nodes keep dying, which may have
-        nothing to do with it; a stack must not be left in the middle for that."""
-        place = (work.account, work.region, work.stack_id)
+    async def _take_up(self, delivery: Delivery, work: Work) -> None:
+        """Become the operation's only runner, unless another node is it and lives; and have the operation looked at
+        again later. The bus gives up an event whose nodes keep dying, which may have nothing to do with it; a stack
+        must not be left in the middle for that."""
+        place, me = (work.account, work.region, work.stack_id), self._cloud.store.node
 
-        def emit(tx: Transaction) -> None:
+        def take(tx: Transaction) -> bool:
             stack = keys.stacks.get(tx, *place)
             if stack is None or stack.operation is None or stack.operation.id != work.operation:
                 raise Superseded
-            if stack.operation.phase != "done":
-                tx.emit(delivery.event, at_ns=self._cloud.clock.now_ns() + WATCH_AFTER_NS)
+            operation = stack.operation
+            if operation.phase == "done":
+                return True
+            if operation.runner not in ("", me) and nodes.find(tx, operation.runner) is not None:
+                return False
+            keys.stacks.put(tx, replace(stack, operation=replace(operation, runner=me)), *place)
+            tx.emit(delivery.event, at_ns=self._cloud.clock.now_ns() + WATCH_AFTER_NS)
+            return True
 
-        await self._cloud.store.write(emit)
+        if not await self._cloud.store.write(take):
+            raise TryAgain("another node runs the operation", delay_s=ELSEWHERE_S, count=False)
 
     async def check(self, target: str, principal: str, source: str, account: str) -> None:
         """Stacks are nobody's destination but the service's own."""

@@ -16,7 +16,8 @@ T = TypeVar("T")
 
 
 class Superseded(Exception):
-    """The stack is no longer under the operation that is being run: another node finished it."""
+    """The stack is no longer under the operation that is being run, or another node runs it: it took this one for
+    dead."""
 
 
 class Journal:
@@ -32,23 +33,26 @@ class Journal:
         return self.cloud.clock.now_ns() // 1_000_000
 
     async def load(self) -> tuple[Stack, Operation, dict[str, Resource]]:
-        """The stack, its operation and its resources; `Superseded` when it is under another operation."""
+        """The stack, its operation and its resources; `Superseded` when it is not this node's to run."""
         stack, operation = await self.cloud.store.read(self._load)
         found = await self.cloud.store.read(lambda tx: keys.resources_of(tx, stack))
         return stack, operation, found
 
     async def current(self) -> Operation:
-        """The operation as it is now; `Superseded` when the stack is under another."""
+        """The operation as it is now; `Superseded` when it is not this node's to run."""
         return (await self.cloud.store.read(self._load))[1]
 
     def _load(self, tx: Reader) -> tuple[Stack, Operation]:
         stack = keys.stacks.get(tx, *self.place)
         if stack is None or stack.operation is None or stack.operation.id != self.operation:
             raise Superseded
+        # Empty: a node of the last release, which knows no runners, wrote the stack meanwhile.
+        if stack.operation.runner not in ("", self.cloud.store.node):
+            raise Superseded
         return stack, stack.operation
 
     async def write(self, change: Callable[[Transaction, Stack, Operation], T]) -> T:
-        """Run `change` in a transaction in which the operation is known to be the stack's."""
+        """Run `change` in a transaction in which the operation is known to be the stack's, and this node its runner."""
         return await self.cloud.store.write(lambda tx: change(tx, *self._load(tx)))
 
     async def resource(

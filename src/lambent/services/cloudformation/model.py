@@ -44,7 +44,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     `kind` is create, update, delete, or continue (a rollback that failed and goes on); `phase` is forward, rollback
     or cleanup. `template` names the template aimed at, `previous_template` the one to go back to; `parameters`, `tags`
     and the rest are those aimed at. `failure` is set when the operation is doomed before its first resource.
-    `cancelled` asks a running update to stop and roll back. `on_failure` is ROLLBACK, DO_NOTHING or DELETE.
+    `cancelled` asks a running update to stop and roll back. `on_failure` is ROLLBACK, DO_NOTHING or DELETE. `runner` is
+    the node (`Store.node`) that took it up last, the only one that may go on with it while it lives.
     """
 
     id: str
@@ -64,6 +65,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     failure: str = ""
     cancelled: bool = False
     token: str = ""
+    runner: str = ""
 
 
 class Stack(msgspec.Struct, frozen=True, kw_only=True):
