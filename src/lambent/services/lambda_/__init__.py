@@ -9,7 +9,7 @@ from lambent.contracts.events import Target
 from lambent.contracts.ports import Cloud
 
 from . import downloads
-from .api import concurrency, event_config, functions, invoke, layers, permissions, versions
+from .api import concurrency, event_config, event_sources, functions, invoke, layers, permissions, versions
 from .events import LambdaTarget
 from .host import LambdaHost
 from .keys import blobs_in_use
@@ -21,4 +21,4 @@ __all__ = ["LambdaHost", "blobs_in_use", "downloads", "forget_node", "service", 
 targets: Mapping[str, Callable[[Cloud], Target]] = {"lambda": LambdaTarget}
 
 # Importing these modules registers their operations.
-_OPERATIONS = (concurrency, event_config, functions, invoke, layers, permissions, versions)
+_OPERATIONS = (concurrency, event_config, event_sources, functions, invoke, layers, permissions, versions)

@@ -32,6 +32,10 @@ class ResourceConflictException(LambdaError):
     """The name is taken, or something still uses the resource."""
 
 
+class ResourceInUseException(LambdaError):
+    """The resource is not in a state in which it can be changed or deleted."""
+
+
 class PreconditionFailedException(LambdaError):
     """The revision id is not the newest."""
 

@@ -1,0 +1,63 @@
+"""The keys of event source mappings.
+
+=====================  ================================================================
+lambda.mapping         account, region, UUID
+lambda.mapping_result  UUID: how the last batch of a stream went
+=====================  ================================================================
+
+What pollers keep (leases, positions) is in `lambent.bus.pollers.keys`.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from lambent.contracts.ports import Reader, Transaction
+from lambent.kv.table import Table
+
+from ..errors import no_resource
+from .model import NOTHING_YET, Mapping, Result
+
+mappings = Table("lambda.mapping", Mapping)
+results = Table("lambda.mapping_result", Result)
+
+CHANGED: Final = b"lambda.mappings"
+"""The topic that every change of a mapping wakes: pollers look what there is to do."""
+
+
+def get_mapping(tx: Reader, account: str, region: str, id: str) -> Mapping:
+    """The mapping; ResourceNotFoundException when there is none."""
+    found = mappings.get(tx, account, region, id)
+    if found is None:
+        raise no_resource()
+    return found
+
+
+def put_mapping(tx: Transaction, mapping: Mapping) -> None:
+    """Store a mapping and tell the pollers."""
+    mappings.put(tx, mapping, mapping.account, mapping.region, mapping.id)
+    tx.wake(CHANGED)
+
+
+def delete_mapping(tx: Transaction, mapping: Mapping) -> None:
+    """Remove a mapping for good."""
+    mappings.delete(tx, mapping.account, mapping.region, mapping.id)
+    results.delete(tx, mapping.id)
+
+
+def every_mapping(tx: Reader) -> list[Mapping]:
+    """All mappings of all accounts and regions."""
+    return [mapping for _, mapping in mappings.scan(tx)]
+
+
+def result(tx: Reader, mapping: Mapping) -> str:
+    """How the mapping's last batch went."""
+    found = results.get(tx, mapping.id)
+    return NOTHING_YET if found is None else found.text
+
+
+def note_result(tx: Transaction, mapping: Mapping, text: str) -> None:
+    """Keep how the last batch went; written only when it is news."""
+    found = results.get(tx, mapping.id)
+    if found is None or found.text != text:
+        results.put(tx, Result(text), mapping.id)

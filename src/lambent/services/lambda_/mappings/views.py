@@ -1,0 +1,44 @@
+"""What a mapping looks like in answers."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from .model import Mapping
+
+
+def mapping_view(mapping: Mapping, result: str) -> dict[str, Any]:
+    """An EventSourceMappingConfiguration; `result` is what the last batch came to."""
+    shown: dict[str, Any] = {
+        "UUID": mapping.id,
+        "BatchSize": mapping.batch,
+        "MaximumBatchingWindowInSeconds": mapping.window_s,
+        "EventSourceArn": mapping.source,
+        "EventSourceMappingArn": mapping.arn,
+        "FunctionArn": mapping.target.qualified,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"] if mapping.reports else [],
+        "LastModified": datetime.datetime.fromtimestamp(mapping.modified_ms / 1000, datetime.UTC),
+        "State": mapping.state,
+        "StateTransitionReason": mapping.reason,
+    }
+    if mapping.filters is not None:
+        shown["FilterCriteria"] = {"Filters": [{"Pattern": pattern} for pattern in mapping.filters]}
+    if mapping.metrics is not None:
+        shown["MetricsConfig"] = {"Metrics": list(mapping.metrics)}
+    if mapping.concurrency:
+        shown["ScalingConfig"] = {"MaximumConcurrency": mapping.concurrency}
+    return shown if mapping.kind == "sqs" else shown | _stream_view(mapping, result)
+
+
+def _stream_view(mapping: Mapping, result: str) -> dict[str, Any]:
+    return {
+        "StartingPosition": mapping.position,
+        "ParallelizationFactor": mapping.parallel,
+        "LastProcessingResult": result,
+        "DestinationConfig": {"OnFailure": {"Destination": mapping.on_failure} if mapping.on_failure else {}},
+        "MaximumRecordAgeInSeconds": mapping.age_s,
+        "MaximumRetryAttempts": mapping.retries,
+        "BisectBatchOnFunctionError": mapping.bisect,
+        "TumblingWindowInSeconds": mapping.tumbling_s,
+    }
