@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import orjson
@@ -11,6 +12,7 @@ from lambent.contracts.events import Delivery, Event, Undeliverable
 from lambent.contracts.ports import Cloud, Transaction
 
 from .events import DynamoTarget
+from .metering import Meter
 from .model import PRINCIPAL
 from .recovery import jobs
 from .replication import apply
@@ -26,12 +28,16 @@ class Background(DynamoTarget):
     def __init__(self, cloud: Cloud) -> None:
         super().__init__(cloud)
         self._cloud = cloud
+        self.meter = Meter(cloud)
+        with suppress(RuntimeError):  # it may be built by a request in a worker thread
+            self.meter.at_home()
 
     async def deliver(self, delivery: Delivery) -> None:
         """Do one part of a task."""
         event = delivery.event
         if event.principal != PRINCIPAL or event.source != event.target:
             raise Undeliverable("Tables are no targets of other services' events.")
+        self.meter.at_home()
         task = orjson.loads(event.payload)
         outside = _OUTSIDE.get(task["task"])
         if outside is not None:
@@ -43,6 +49,11 @@ class Background(DynamoTarget):
             return
         cloud = self._cloud
         await cloud.store.write(lambda tx: found(cloud, tx, event, task, cloud.clock.now_ns() // _MS))
+
+    async def consumed(self, account: str, region: str, table: str, index: str, kind: str, minutes: int) -> list[float]:
+        """What was consumed of a table's, or an index's, capacity (`kind` read or write) in the last whole minutes, the
+        latest last; for auto scaling."""
+        return await self.meter.consumed(account, region, table, index, kind, minutes)
 
 
 _OUTSIDE: Final[Mapping[str, Callable[[Cloud, Event, dict[str, Any]], Awaitable[None]]]] = {

@@ -53,17 +53,32 @@ class Consumed:
         return shown
 
     def charge(self, ctx: Context) -> None:
-        """Take the units off the provisioned ones of a table that asks for that; see throttle.py."""
+        """Count the units of a provisioned table; take them off the provisioned ones where it asks for that (see
+        throttle.py)."""
         table = self._table
-        if not table.throttled:
+        if table.on_demand:
             return
         kind = self._kind.lower()
+        self._count(ctx, kind)
+        if not table.throttled:
+            return
         throttle = ctx.cloud.targets["dynamodb"].throttle  # type: ignore[attr-defined]  # events.DynamoTarget
         throttle.take(table.prefix, 0, kind, _rate(table.throughput, kind), self.own)
         for name, units in self.indexes.items():
             index = table.by_name[name]
             provisioned = table.throughput if index.local else index.throughput
             throttle.take(table.prefix, 0 if index.local else index.number, kind, _rate(provisioned, kind), units)
+
+    def _count(self, ctx: Context, kind: str) -> None:
+        table, meter = self._table, ctx.cloud.targets["dynamodb"].meter  # type: ignore[attr-defined]  # background.py
+        own = self.own
+        for name, units in self.indexes.items():
+            if table.by_name[name].local:
+                own += units
+            else:
+                meter.add(table, name, kind, units)
+        if own:
+            meter.add(table, "", kind, own)
 
 
 def _rate(provisioned: Any, kind: str) -> int:

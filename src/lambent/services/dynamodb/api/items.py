@@ -60,7 +60,7 @@ def get_item(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     if stored is not None:
         result["Item"] = view(ctx, Stored.json(stored), shown)
     asked = wanted(req)
-    if asked or table.throttled:
+    if asked or not table.on_demand:
         consumed = Consumed(table, "Read")
         size = Stored.size(stored) if stored is not None else 0
         consumed.add(read_units(size, req.get("ConsistentRead", False)), {})
@@ -100,7 +100,7 @@ def _run(ctx: Context, tx: Transaction, req: dict[str, Any], action: actions.Act
     if returned is not None:
         result["Attributes"] = returned
     asked = wanted(req)
-    if asked or table.throttled:
+    if asked or not table.on_demand:
         consumed = Consumed(table, "Write")
         consumed.add_write(outcome.written)
         consumed.charge(ctx)
