@@ -38,6 +38,9 @@ BUILT: Final[Mapping[str, str]] = {
     "AWS::Logs::LogStream": "logs",
     "AWS::S3::Bucket": "s3",
     "AWS::S3::BucketPolicy": "s3",
+    "AWS::SQS::Queue": "sqs",
+    "AWS::SQS::QueueInlinePolicy": "sqs",
+    "AWS::SQS::QueuePolicy": "sqs",
 }
 """Resource type to the module that has its handler."""
 
