@@ -16,6 +16,7 @@ import msgspec
 
 from lambent import __version__, doors, engines, wire
 from lambent.blobs.errors import BlobsError
+from lambent.bus import pollers
 from lambent.bus.members import Members
 from lambent.bus.relay import Relay
 from lambent.contracts.clock import Clock, sleep_until
@@ -157,7 +158,9 @@ class Node(Cloud):
         self.api = dispatcher
         self.compute = LazyCompute(self, Path(settings.data), machine)
         self.relay = Relay(self, self.store.node, alone=not self.store.shared)
-        self.members = Members(self, self._record(machine), self._load, self.relay.look, (_forget_slots,))
+        self.pollers = pollers.Pollers(self)
+        forget = (_forget_slots, pollers.forget_node)
+        self.members = Members(self, self._record(machine), self._load, self.relay.look, forget)
         self.door = FrontDoor(
             self,
             dispatcher,
@@ -173,6 +176,7 @@ class Node(Cloud):
         if self.store.shared:
             await self.members.start()
         await self.relay.start()
+        await self.pollers.start()
         self.spawn(self._collect())
 
     async def settle(self, grace_s: float) -> None:
@@ -182,7 +186,7 @@ class Node(Cloud):
                 await self.members.drain()
             except StoreError as error:
                 _log.warning("the other nodes could not be told that this one stops: %s", error)
-        await self.relay.stop(int(grace_s * 1_000_000_000))
+        await asyncio.gather(self.relay.stop(int(grace_s * 1_000_000_000)), self.pollers.stop(grace_s))
 
     async def stop(self) -> None:
         """End what is under way and release everything; `settle` comes first."""
@@ -214,6 +218,7 @@ class Node(Cloud):
         return {
             "requests_per_s": self._pace.per_s(),
             "leases": self.relay.under_way + self.relay.ready,
+            **self.pollers.load(),
             "warm": 0,
             "running": 0,
             **self.compute.load(),

@@ -6,7 +6,6 @@ bus's DESIGN.md.
 
 from __future__ import annotations
 
-from .crew import Pollers
-from .leases import forget_node
+from .door import Pollers, forget_node
 
 __all__ = ["Pollers", "forget_node"]

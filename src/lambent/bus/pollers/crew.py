@@ -73,7 +73,7 @@ class _Post:
             self.poller.stop()
 
 
-class Pollers:
+class Crew:
     """This node's pollers. `start` after the store is open, `stop` before the functions end."""
 
     def __init__(self, cloud: Cloud) -> None:
@@ -88,7 +88,7 @@ class Pollers:
         self._stopping = False
         self._deafen = _nothing
 
-    async def start(self) -> None:
+    def start(self) -> None:
         """Begin: look what there is to poll, now and whenever a mapping changes."""
         self._deafen = self._cloud.store.listen(CHANGED, self._signal.set)
         self._cloud.spawn(self._watch())
