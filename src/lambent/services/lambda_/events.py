@@ -136,8 +136,10 @@ class LambdaTarget:
             return await self._cloud.compute.invoke(spec(runnable.function, runnable.config), invocation)
         except (TooManyRequests, ServiceError) as refused:
             # The function did not run, so no attempt counts: it was throttled, or its role cannot be assumed just now.
-            # Waiting as long as the event has waited doubles the wait each time.
-            delay_s = min(max(age_s, 1.0), THROTTLE_DELAY_S_MAX)
+            # Waiting about as long as the event has waited nearly doubles the wait each time; not exactly, or a burst
+            # that was throttled together would come back together.
+            share = 0.5 + self._cloud.ids.random.random() / 2
+            delay_s = share * min(max(age_s, 1.0), THROTTLE_DELAY_S_MAX)
             reason = refused.message if isinstance(refused, ServiceError) else "throttled"
             raise TryAgain(reason, delay_s=delay_s, count=False) from None
 
