@@ -10,6 +10,7 @@ from lambent.contracts.ports import Cloud, Reader
 from lambent.kit import Service
 
 SERVICES: dict[str, str] = {
+    "application-autoscaling": "lambent.services.application_autoscaling",
     "cloudformation": "lambent.services.cloudformation",
     "dynamodb": "lambent.services.dynamodb",
     "dynamodbstreams": "lambent.services.dynamodb.streams",

@@ -13,6 +13,8 @@ from .base import Handler, HandlerFailed, Physical, Work
 __all__ = ["BUILT", "Handler", "HandlerFailed", "Handlers", "Physical", "Registry", "Work"]
 
 BUILT: Final[Mapping[str, str]] = {
+    "AWS::ApplicationAutoScaling::ScalableTarget": "application_autoscaling",
+    "AWS::ApplicationAutoScaling::ScalingPolicy": "application_autoscaling",
     "AWS::CloudFormation::CustomResource": "custom",
     "AWS::CloudFormation::Stack": "nested",
     "AWS::CloudFormation::WaitConditionHandle": "cloudformation",
