@@ -16,7 +16,8 @@ from lambent.contracts.ports import Cloud, Reader, Transaction
 
 from . import schedules
 from .events import PRINCIPAL, emit_action, emit_look
-from .model import Activity, Policy, ScalableTarget, activities, policies, scalable, scheduled
+from .keys import activities, policies, scalable, scheduled
+from .model import Activity, Policy, ScalableTarget
 from .tracking import IN_MINUTES, wish
 
 _MINUTE_MS: Final = 60_000

@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from lambent.contracts.events import Event
 from lambent.contracts.ports import Transaction
 
-from .model import ScalableTarget, Scheduled, scalable, scheduled
+from .keys import scalable, scheduled
+from .model import ScalableTarget, Scheduled
 
 PRINCIPAL: Final = "dynamodb.application-autoscaling.amazonaws.com"
 _MS: Final = 1_000_000

@@ -12,7 +12,8 @@ from lambent.kit import Context, Service
 from lambent.kit.paging import page, unseal
 
 from .errors import InvalidNextTokenException, ObjectNotFoundException, ValidationException
-from .model import DIMENSIONS, NAMESPACE, ScalableTarget, Where, scalable
+from .keys import scalable
+from .model import DIMENSIONS, NAMESPACE, ScalableTarget, Where
 
 scaling = Service("application-autoscaling", iam="application-autoscaling")
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from typing import Any
 from lambent.contracts.ports import Reader
 from lambent.kit import Context
 
-from ..model import activities
+from ..keys import activities
 from ..service import filters, moment, names, paged, scaling
 
 

@@ -10,7 +10,8 @@ from lambent.kit import Context
 
 from ..errors import ObjectNotFoundException, ValidationException
 from ..events import emit_look
-from ..model import Policy, ScalableTarget, Where, policies, policy_arn
+from ..keys import policies, policy_arn
+from ..model import Policy, ScalableTarget, Where
 from ..service import filters, found_target, moment, names, paged, scaling, where_of, words
 from .targets import target_arn
 

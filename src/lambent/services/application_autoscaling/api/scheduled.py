@@ -9,7 +9,8 @@ from lambent.kit import Context
 
 from ..errors import ObjectNotFoundException, ValidationException
 from ..events import emit_action
-from ..model import Scheduled, Where, action_arn, scheduled
+from ..keys import action_arn, scheduled
+from ..model import Scheduled, Where
 from ..schedules import next_ms
 from ..service import filters, found_target, moment, names, paged, scaling, where_of, words
 from .targets import target_arn

@@ -10,7 +10,8 @@ from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
 
 from ..errors import ResourceNotFoundException, TooManyTagsException
-from ..model import ScalableTarget, scalable
+from ..keys import scalable
+from ..model import ScalableTarget
 from ..service import scaling
 
 _TAGS_MAX: Final = 50

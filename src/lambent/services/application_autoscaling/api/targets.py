@@ -12,7 +12,8 @@ from lambent.kit import Context
 
 from ..errors import ValidationException
 from ..events import PRINCIPAL, emit_look
-from ..model import ScalableTarget, Where, activities, policies, scalable, scheduled
+from ..keys import activities, policies, scalable, scheduled
+from ..model import ScalableTarget, Where
 from ..service import filters, found_target, moment, names, paged, scaling, where_of
 
 _ROLE: Final = "AWSServiceRoleForApplicationAutoScaling_DynamoDBTable"
