@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
 import os
 import stat
 import zipfile
@@ -14,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lambent.compute import report, seccomp
+from lambent.compute.addresses import reachable
 from lambent.compute.code import BadArchive, merge, unpack
 from lambent.compute.logs import EVENT_BYTES_MAX, Splitter
 from lambent.compute.runtime_api import Connection, Desk, header_value, next_message, protocol_factory
@@ -220,3 +222,14 @@ def test_runtime_api_answers() -> None:
     assert statuses == [b"200", b"202", b"202", b"202", b"404"]
     assert desk.said == [("7", b"ok"), ("8", b"no"), ("", b"")]
     assert header_value("a\r\nSet-Cookie: ü") == b"a??Set-Cookie: ?"
+
+
+def test_answers_of_custom_resources_go_to_where_the_function_finds_lambent() -> None:
+    """Whatever node asked, and however the world reaches it."""
+    inside = "http://127.0.0.1:4566"
+    for outside in ("https://10.0.0.7:4566", "http://[::1]:80", "http://cloud.example"):
+        event = json.dumps({"ResponseURL": f"{outside}/_lambent/cfn-response/t-1", "Other": f"{outside}/x"}).encode()
+        told = json.loads(reachable(event, inside))
+        assert told == {"ResponseURL": f"{inside}/_lambent/cfn-response/t-1", "Other": f"{outside}/x"}
+    for other in (b"", b"{}", b'{"a": "/_lambent/cfn-response/x"}', b'"http://a/b/_lambent/cfn-response/x"'):
+        assert reachable(other, inside) == other

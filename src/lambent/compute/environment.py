@@ -20,6 +20,7 @@ from lambent.contracts.clock import SystemClock
 from lambent.contracts.functions import FunctionSpec, Invocation
 
 from . import report
+from .addresses import reachable
 from .cgroups import Group
 from .logs import Journal, LogPipe
 from .report import Fault
@@ -169,7 +170,7 @@ class Environment:
         ]
         if invocation.client_context:
             headers.append((b"Lambda-Runtime-Client-Context", _ascii_json(invocation.client_context)))
-        connection.answer(next_message(headers, invocation.payload))
+        connection.answer(next_message(headers, reachable(invocation.payload, self.started.layout.endpoint)))
 
     def on_next(self, connection: Connection) -> None:
         """The runtime is ready for work: Init is over, or the last call."""

@@ -6,11 +6,14 @@ events; so an operation that was accepted goes on after a crash, and the service
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from .events import Target
+
+RESPONSE_PATH: Final = "/_lambent/cfn-response/"
+"""The path of the one-time URLs to which custom resources answer; the request's token follows it."""
 
 
 class ParameterDeclaration(msgspec.Struct, frozen=True, kw_only=True):

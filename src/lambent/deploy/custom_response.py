@@ -10,8 +10,6 @@ from msgspec.structs import replace
 from lambent.contracts.ports import Cloud, Transaction
 from lambent.services.cloudformation import keys
 
-RESPONSE_PATH: Final = "/_lambent/cfn-response/"
-"""The path of the one-time URLs; the request's token follows it."""
 RESPONSE_BYTES_MAX: Final = 4096
 """The longest answer that CloudFormation accepts."""
 

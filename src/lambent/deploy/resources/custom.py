@@ -14,11 +14,11 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
+from lambent.contracts.deploy import RESPONSE_PATH
 from lambent.contracts.ports import Transaction
 from lambent.services.cloudformation import keys
 from lambent.services.cloudformation.model import CustomRequest
 
-from ..custom_response import RESPONSE_PATH
 from .base import Handler, HandlerFailed, Physical, Work
 
 _TIMEOUT_S: Final = 3600
