@@ -163,10 +163,12 @@ class PollingCloud(TestCloud):
 
     async def die(self) -> None:
         """As if the node were killed: nothing more is done or put away here."""
-        self.store.die()
+        if not self.store._closed:
+            self.store.die()
         for task in self.pollers.tasks():
             task.cancel()
         await self.cancel_spawned()
+        await turns()
 
     @property
     def batches(self) -> list[list[str]]:

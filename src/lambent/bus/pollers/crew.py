@@ -237,7 +237,7 @@ class Crew:
             poller, count = post.poller, view.shares.get(place.mapping, 1)
             if not isinstance(poller, QueuePoller) or post.mapping.concurrency or place.share != str(count - 1):
                 continue
-            pressed = poller.pressed_since_ns and poller.pressed_since_ns + PRESSED_NS <= now_ns
+            pressed = poller.pressed_ns and now_ns <= poller.pressed_ns + PRESSED_NS
             if pressed and count < len(view.willing):
                 await self._cloud.store.write(lambda tx, id=place.mapping, n=count + 1: _share(tx, id, n))  # type: ignore[misc]
             elif count > 1 and poller.idle_since_ns + IDLE_NS <= now_ns:

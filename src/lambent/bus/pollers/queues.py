@@ -25,6 +25,8 @@ from .work import Answer, LeaseLost, NotRun, Work
 SECOND_NS = 1_000_000_000
 CONCURRENCY_FIRST = 5
 """Batches under way at first; with load there are so many more every second (300 a minute), as on AWS."""
+MANY = 20
+"""With so many batches under way, and more to come, another node may help."""
 RECEIVE_MAX = 10
 WAIT_S = 20
 THROTTLE_PAUSE_S_FIRST = 0.1
@@ -49,8 +51,8 @@ class QueuePoller:
         self.stopping = False
         self.limit = min(CONCURRENCY_FIRST, self._limit_max)
         self.busy = 0
-        self.pressed_since_ns = 0
-        """Since when as many batches are under way as may be; 0: there is room."""
+        self.pressed_ns = 0
+        """When another node could last have helped: the machine was full, or many batches were under way."""
         self.idle_since_ns = work.now_ns
         self._spawn = spawn
         self._url = queue_url(work.cloud, work.mapping.source)
@@ -105,15 +107,17 @@ class QueuePoller:
         """Whether one more batch may be under way; raises the limit when it is time to."""
         now_ns = self.work.now_ns
         if self.busy < self.limit:
-            self.pressed_since_ns = 0
             return True
-        self.pressed_since_ns = self.pressed_since_ns or now_ns
+        if self._grow_ns + 2 * SECOND_NS <= now_ns:  # there was room for a while
+            self._grow_ns = now_ns + SECOND_NS
         if now_ns >= self._grow_ns and self.limit < self._limit_max:
             # Calls that wait for an environment say that this machine is full.
             full = self.work.cloud.compute.load().get("waiting", 0) > 0
-            self._grow_ns = now_ns + SECOND_NS
-            if not full and self.pressed_since_ns + SECOND_NS <= now_ns:
+            if full or self.limit >= MANY:
+                self.pressed_ns = now_ns
+            if not full:
                 self.limit = min(self.limit + self._step, self._limit_max)
+            self._grow_ns = now_ns + SECOND_NS
         return self.busy < self.limit
 
     def _throttled(self) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import orjson
 from msgspec.structs import replace
 
+from lambent.contracts.arn import parse
 from lambent.contracts.errors import NotBuilt
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Check, Context
@@ -20,7 +21,8 @@ from ..errors import (
     no_resource,
     stale_revision,
 )
-from ..model import LATEST, TAGS_MAX, FunctionRecord
+from ..mappings.keys import is_mapping_arn, mapping_at, put_mapping
+from ..model import LATEST, TAGS_MAX
 from ..names import Ref, from_arn, is_version, ref
 from ..service import check, lambda_, on_function
 
@@ -78,7 +80,10 @@ def get_policy(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
 
 def _tag_checks(action: str) -> Any:
     def authorize(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[Check]:
-        return [check(tx, _tagged(req["Resource"]), f"lambda:{action}")]
+        resource = req["Resource"]
+        if is_mapping_arn(resource):
+            return [Check(f"lambda:{action}", resource, {}, None, parse(resource).account)]
+        return [check(tx, _tagged(resource), f"lambda:{action}")]
 
     return authorize
 
@@ -87,7 +92,8 @@ def _tagged(resource: str) -> Ref:
     target = from_arn(resource)
     if target is None:
         raise NotBuilt(
-            f"Lambent has not built tags of {resource.split(':')[5:6] or [resource]} yet; functions have them."
+            f"Lambent has not built tags of {resource.split(':')[5:6] or [resource]} yet; functions and event source "
+            "mappings have them."
         )
     if target.qualifier:
         raise InvalidParameterValueException(
@@ -96,29 +102,37 @@ def _tagged(resource: str) -> Ref:
     return target
 
 
-def _tagged_function(tx: Reader, resource: str) -> tuple[Ref, FunctionRecord]:
+def _tags(tx: Reader, resource: str) -> dict[str, str]:
+    if is_mapping_arn(resource):
+        return mapping_at(tx, resource).tags
+    return keys.get_function(tx, _tagged(resource)).tags
+
+
+def _put_tags(tx: Transaction, resource: str, tags: dict[str, str]) -> None:
+    if is_mapping_arn(resource):
+        put_mapping(tx, replace(mapping_at(tx, resource), tags=tags))
+        return
     target = _tagged(resource)
-    return target, keys.get_function(tx, target)
+    keys.functions.put(tx, replace(keys.get_function(tx, target), tags=tags), *target.place)
 
 
 @lambda_.operation(tx="write", authorize=_tag_checks("TagResource"))
 def tag_resource(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
-    target, function = _tagged_function(tx, req["Resource"])
+    old = _tags(tx, req["Resource"])
     if not req["Tags"]:
         raise InvalidParameterValueException("An error occurred and the request cannot be processed.")
-    tags = {**function.tags, **req["Tags"]}
+    tags = {**old, **req["Tags"]}
     if len(tags) > TAGS_MAX:
         raise InvalidParameterValueException(f"Number of tags exceeds resource tag limit. Maximum is {TAGS_MAX}.")
-    keys.functions.put(tx, replace(function, tags=tags), *target.place)
+    _put_tags(tx, req["Resource"], tags)
 
 
 @lambda_.operation(tx="write", authorize=_tag_checks("UntagResource"))
 def untag_resource(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
-    target, function = _tagged_function(tx, req["Resource"])
-    tags = {name: value for name, value in function.tags.items() if name not in req["TagKeys"]}
-    keys.functions.put(tx, replace(function, tags=tags), *target.place)
+    old = _tags(tx, req["Resource"])
+    _put_tags(tx, req["Resource"], {name: value for name, value in old.items() if name not in req["TagKeys"]})
 
 
 @lambda_.operation(tx="read", authorize=_tag_checks("ListTags"))
 def list_tags(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
-    return {"Tags": _tagged_function(tx, req["Resource"])[1].tags}
+    return {"Tags": _tags(tx, req["Resource"])}

@@ -12,10 +12,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from lambent.contracts.arn import parse
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kv.table import Table
 
-from ..errors import no_resource
+from ..errors import ResourceNotFoundException, no_resource
 from .model import NOTHING_YET, Mapping, Result
 
 mappings = Table("lambda.mapping", Mapping)
@@ -30,6 +31,20 @@ def get_mapping(tx: Reader, account: str, region: str, id: str) -> Mapping:
     found = mappings.get(tx, account, region, id)
     if found is None:
         raise no_resource()
+    return found
+
+
+def is_mapping_arn(text: str) -> bool:
+    """Whether an ARN is one of a mapping."""
+    return text.split(":")[2:3] == ["lambda"] and text.split(":")[5:6] == ["event-source-mapping"]
+
+
+def mapping_at(tx: Reader, mapping_arn: str) -> Mapping:
+    """The mapping of an ARN, for operations on tags, which word its absence in their own way."""
+    place = parse(mapping_arn)
+    found = mappings.get(tx, place.account, place.region, place.resource.partition(":")[2])
+    if found is None:
+        raise ResourceNotFoundException(f"Event source mapping not found: {mapping_arn}")
     return found
 
 
