@@ -257,3 +257,26 @@ def test_a_new_member_is_filled_in_pages(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(apply, "BATCH", 2)
     run(body)
+
+
+def test_a_new_member_hears_of_what_is_gone_before_others_do() -> None:
+    async def body(cloud: DynamoCloud) -> None:
+        await cloud.table()
+        await cloud.put(thing("a", "1"))
+        await add(cloud, AWAY)
+        await cloud.deliver()
+        await cloud.db("DeleteItem", Key=thing("a", "1"))
+        pending = await cloud.store.read(outbox.pending)
+        held = [claimed for _, claimed in pending if b'"replicate"' in claimed.entry.event.payload]
+        for key, _ in held:  # the other region does not hear of it yet
+            await cloud.store.write(partial(outbox.done, key=key))
+        await add(cloud, THIRD)
+        await cloud.deliver()
+        assert await items_in(cloud, AWAY) == [thing("a", "1")]
+        for _, entry in held:
+            delivery = Delivery(id=entry.id, event=entry.event, attempt=2, emitted_ns=entry.emitted_ns)
+            await cloud.targets["dynamodb"].deliver(delivery)
+        for region in (HOME, AWAY, THIRD):
+            assert await items_in(cloud, region) == []
+
+    run(body)

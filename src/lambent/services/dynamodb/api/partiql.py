@@ -39,6 +39,7 @@ from ..service import access, dynamodb, locate
 from ..sizes import read_units
 
 _TOKEN_MS: Final = 600_000
+_BYTES_MAX: Final = 4 << 20
 _ACTIONS: Final[Mapping[type[Any], str]] = {
     Select: "dynamodb:PartiQLSelect",
     Exists: "dynamodb:PartiQLSelect",
@@ -217,12 +218,16 @@ async def execute_transaction(ctx: Context, req: dict[str, Any]) -> dict[str, An
 def _read_all(ctx: Context, req: Mapping[str, Any], tx: Reader) -> dict[str, Any]:
     responses: list[dict[str, Any]] = []
     capacity: dict[bytes, Consumed] = {}
+    total = 0
     for given in req["TransactStatements"]:
         bound = _bind(ctx, tx, given)
         item, size = run.get_one(tx, bound)
         units = read_units(size, transactional=True)
         capacity.setdefault(bound.table.prefix, Consumed(bound.table, "Read")).add(units, {})
+        total += size
         responses.append({"Item": item} if item is not None else {})
+    if total > _BYTES_MAX:
+        raise ValidationException("Collection of items to be fetched exceeds the limit of 4 MB")
     return _with_capacity(ctx, {"Responses": responses}, req, capacity)
 
 
@@ -244,6 +249,7 @@ def _write_all(ctx: Context, req: Mapping[str, Any], tx: Transaction) -> dict[st
     capacity: dict[bytes, Consumed] = {}
     reasons: list[dict[str, Any]] = []
     seen: set[tuple[bytes, bytes]] = set()
+    total = 0
     for given, bound in zip(req["TransactStatements"], bounds, strict=True):
         reason: dict[str, Any] = {"Code": "None"}
         try:
@@ -252,6 +258,7 @@ def _write_all(ctx: Context, req: Mapping[str, Any], tx: Transaction) -> dict[st
             if where in seen:
                 raise _SameItem("Transaction request cannot include multiple operations on one item")
             seen.add(where)
+            total += action.size
             outcome = run.write(tx, bound, action, ctx.now_ms, show_old(given))
             capacity.setdefault(bound.table.prefix, Consumed(bound.table, "Write")).add_write(
                 outcome.written, transactional=True
@@ -264,6 +271,8 @@ def _write_all(ctx: Context, req: Mapping[str, Any], tx: Transaction) -> dict[st
             code = next(code for kind, code in _CODES.items() if isinstance(error, kind))
             reason = {"Code": code, "Message": error.message, **error.fields}
         reasons.append(reason)
+    if total > _BYTES_MAX:
+        raise ValidationException("Collection of items to be written exceeds the limit of 4 MB")
     codes = [reason["Code"] for reason in reasons]
     if any(code != "None" for code in codes):
         raise TransactionCanceledException(

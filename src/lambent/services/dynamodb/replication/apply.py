@@ -56,25 +56,46 @@ def fill(cloud: Cloud, tx: Transaction, event: Event, task: dict[str, Any], now_
     if filling is None or filling.step != task["step"]:
         return
     source = keys.tables.get(tx, event.account, task["from"], task["name"])
-    rows = []
+    rest = None
     if source is not None:
-        prefix = keys.items_prefix(source)
-        rows = tx.scan(prefix + filling.after, keys.after(prefix), limit=BATCH)
-        for key, _ in rows:
-            own_key = key[len(prefix) :]
-            version = versions.get(tx, source.prefix, own_key)
-            if version is None:  # written before the table was global
-                version = Version(0, 0, source.region)
-                versions.put(tx, version, source.prefix, own_key)
-            write(tx, source, target, own_key, version, now_ms)
-        if len(rows) == BATCH:
-            filling = Filling(rows[-1][0][len(prefix) :] + b"\x00", filling.step + 1)
-            fillings.put(tx, filling, target.prefix, task["from"])
-            emit_filling(tx, target, source.region, filling.step)
+        page = _gone if filling.gone else _items
+        rest = page(tx, source, target, filling.after, now_ms)
+        if rest is not None or not filling.gone:
+            further = Filling(rest or b"", filling.step + 1, filling.gone or rest is None)
+            fillings.put(tx, further, target.prefix, source.region)
+            emit_filling(tx, target, source.region, further.step)
             return
     fillings.delete(tx, target.prefix, task["from"])
     if not fillings.scan(tx, target.prefix, limit=1):
         _activate(tx, target)
+
+
+def _items(tx: Transaction, source: TableRecord, target: TableRecord, begin: bytes, now_ms: int) -> bytes | None:
+    """Bring a page of items; the item key at which the next page begins, None at the end."""
+    prefix = keys.items_prefix(source)
+    rows = tx.scan(prefix + begin, keys.after(prefix), limit=BATCH)
+    for key, _ in rows:
+        own_key = key[len(prefix) :]
+        version = versions.get(tx, source.prefix, own_key)
+        if version is None:  # written before the table was global
+            version = Version(0, 0, source.region)
+            versions.put(tx, version, source.prefix, own_key)
+        write(tx, source, target, own_key, version, now_ms)
+    return rows[-1][0][len(prefix) :] + b"\x00" if len(rows) == BATCH else None
+
+
+def _gone(tx: Transaction, source: TableRecord, target: TableRecord, begin: bytes, now_ms: int) -> bytes | None:
+    """Bring a page of versions of items that are gone; as `_items`."""
+    after = versions.key(source.prefix, begin) if begin else None
+    rows = versions.scan(tx, source.prefix, after=after, limit=BATCH)
+    last = None
+    for key, version in rows:
+        own_key = versions.parts(key)[1]
+        assert isinstance(own_key, bytes)
+        last = own_key
+        if version.gone:
+            write(tx, source, target, own_key, version, now_ms)
+    return last if len(rows) == BATCH else None
 
 
 def _activate(tx: Transaction, target: TableRecord) -> None:

@@ -56,6 +56,6 @@ def leave(tx: Transaction, table: TableRecord) -> None:
         if other is not None:
             kept = tuple(one for one in other.replicas if one.region != table.region)
             keys.put_table(tx, replace(other, replicas=kept))
-    if versions.scan(tx, table.prefix, limit=1):
+    if table.replicas or versions.scan(tx, table.prefix, limit=1):
         task = {"task": "drop versions", "prefix": table.prefix.hex()}
         emit(tx, table.account, table.region, table.name, task)

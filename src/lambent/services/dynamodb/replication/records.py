@@ -36,10 +36,12 @@ class Version(msgspec.Struct, frozen=True):
 
 
 class Filling(msgspec.Struct, frozen=True):
-    """How far a new replica has been filled: the next item key, and how many pages that were."""
+    """How far a new replica has been filled: the next item key, and how many pages that were. `gone`: all items are
+    there, and those that are gone follow, lest another member that has not heard of it brings them back."""
 
     after: bytes = b""
     step: int = 0
+    gone: bool = False
 
 
 class GlobalTable(msgspec.Struct, frozen=True):
