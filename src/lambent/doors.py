@@ -1,4 +1,5 @@
-"""Doors beside the AWS API: health, readiness, what custom resources answer, archives, browsers at S3's buckets.
+"""Doors beside the AWS API: health, readiness, what custom resources answer, archives, the mailbox, links in
+mails, browsers at S3's buckets.
 
 Each is `async (cloud, request) -> Response`. Services are loaded when a door of theirs is first opened.
 """
@@ -9,9 +10,12 @@ import importlib
 import os
 from typing import Any
 
-from lambent import __version__, auth, model, wire
+import msgspec
+
+from lambent import __version__, auth, mail, model, wire
 from lambent.auth import Verifier
-from lambent.contracts.caller import Credential
+from lambent.contracts.caller import Credential, Principal
+from lambent.contracts.errors import ServiceError
 from lambent.contracts.http import BodyTooLarge, Request, Response
 from lambent.contracts.ports import Cloud
 from lambent.gateway.rooms import json_response
@@ -21,6 +25,7 @@ from lambent.registry import SERVICES, load_service
 from lambent.wire import Route
 
 _ANSWER_BYTES_MAX = 65_536
+_LETTERS_MAX = 1000
 
 
 def _package(service: str) -> Any:
@@ -102,5 +107,47 @@ async def allow_origin(cloud: Cloud, request: Request, route: Route, response: R
         response.headers.extend(await _package("s3").cors_headers(cloud, bucket, request))
 
 
-DOORS = {"health": health, "ready": ready, "cfn-response": custom_resource, "lambda": archive}
+async def topics(cloud: Cloud, request: Request) -> Response:
+    """The certificate of SNS's signatures, and the links in its messages and mails."""
+    answer: Response = await _package("sns").serve(cloud, request)
+    return answer
+
+
+async def mailbox(cloud: Cloud, request: Request) -> Response:
+    """The built-in mailbox, as JSON: the newest letters, or the one of a number. For root, who signs where loopback
+    alone is no proof (`--auth strict`)."""
+    if not await _is_root(cloud, request):
+        return json_response({"message": "The mailbox is for the root user."}, 403)
+    number = request.path.removeprefix("/_lambent/mail").strip("/")
+    if number.isascii() and number.isdigit():
+        one = await cloud.store.read(lambda tx: mail.letter(tx, int(number)))
+        return (
+            json_response(msgspec.to_builtins(one), 200) if one else json_response({"message": "No such letter."}, 404)
+        )
+    found = await cloud.store.read(lambda tx: mail.letters(tx, _LETTERS_MAX))
+    return json_response({"letters": [msgspec.to_builtins(one) for one in found]})
+
+
+async def _is_root(cloud: Cloud, request: Request) -> bool:
+    if cloud.settings.auth != "strict" and (request.peer.startswith("127.") or request.peer in ("::1", "")):
+        return True
+
+    async def find(access_key: str) -> Credential | None:
+        return await cloud.store.read(lambda tx: cloud.directory.credential(tx, access_key))
+
+    try:
+        who = await Verifier().authenticate(request, auth.Endpoint("sns", "query"), find, cloud.clock.now_ns())
+    except ServiceError:
+        return False
+    return who.signed and who.caller.kind is Principal.ROOT and who.caller.account == cloud.settings.account
+
+
+DOORS = {
+    "health": health,
+    "ready": ready,
+    "cfn-response": custom_resource,
+    "lambda": archive,
+    "mail": mailbox,
+    "sns": topics,
+}
 BRANCHES = {wire.PREFLIGHT: preflight, wire.POST_OBJECT: form_upload}

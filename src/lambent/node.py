@@ -52,6 +52,7 @@ class NodeOptions:
     tls_key: Path | None = None
     store: str = ""
     blobs: str = ""
+    smtp: str = ""
     worker: int = 0
     """The number of this process among `workers` that share the port; 0 for a node alone."""
     workers: int = 1
@@ -77,6 +78,7 @@ class NodeOptions:
             durability=self.durability,
             store=self.store,
             blobs=self.blobs,
+            smtp=self.smtp,
         )
 
 

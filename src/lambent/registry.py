@@ -18,6 +18,7 @@ SERVICES: dict[str, str] = {
     "lambda": "lambent.services.lambda_",
     "logs": "lambent.services.logs",
     "s3": "lambent.services.s3",
+    "sns": "lambent.services.sns",
     "sqs": "lambent.services.sqs",
     "sts": "lambent.services.sts",
 }

@@ -46,6 +46,10 @@ def up(
     tls_key: Annotated[Path | None, typer.Option(help="The PEM private key of the certificate.")] = None,
     store: StoreOption = "",
     blobs: BlobsOption = "",
+    smtp: Annotated[
+        str,
+        typer.Option(help="HOST:PORT of a mail server (default: mails stay in `lambent mail`).", metavar="HOST:PORT"),
+    ] = "",
     workers: Annotated[
         int, typer.Option(help="How many processes serve the port, each a node; needs --store.", min=1, max=64)
     ] = 1,
@@ -61,6 +65,8 @@ def up(
         )
     if auth is Auth.DEFAULT and not _is_loopback(host):
         raise Failure(f"{host} is not a loopback address: there Lambent starts only with --auth strict")
+    if smtp and not _is_server(smtp):
+        raise Failure(f"--smtp is HOST:PORT, not {smtp}")
     if (tls_certificate is None) != (tls_key is None):
         raise Failure("--tls-certificate and --tls-key go together")
     node = None if worker else running_node(folder)
@@ -85,6 +91,7 @@ def up(
         tls_key=tls_key,
         store=store,
         blobs=blobs,
+        smtp=smtp,
         worker=worker,
         workers=workers,
     )
@@ -95,6 +102,11 @@ def up(
             run(options)
     except StartFailure as failure:
         raise Failure(str(failure)) from None
+
+
+def _is_server(text: str) -> bool:
+    host, colon, port = text.rpartition(":")
+    return bool(host and colon and port.isascii() and port.isdigit() and int(port) < 65_536)
 
 
 def _is_loopback(host: str) -> bool:

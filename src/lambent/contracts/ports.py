@@ -6,14 +6,14 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 import msgspec
 
 from .access import Decision, PolicySet
 from .caller import Caller, Credential, Role
 from .clock import Clock
-from .events import Event, Target
+from .events import Delivery, Event, Target
 from .functions import Compute
 from .http import FileSlice
 from .ids import Ids
@@ -162,6 +162,17 @@ class Blobs(Protocol):
         ...
 
 
+@runtime_checkable
+class Inlet(Protocol):
+    """What a `Target` may offer beside `deliver`: to take an event in the sender's own transaction, without an outbox
+    between them. For senders of very many events to a target of the same store (a topic's queues)."""
+
+    def take(self, tx: Transaction, delivery: Delivery) -> None:
+        """Handle one event, exactly once: nothing is repeated, for it commits with the sender. Raises `Undeliverable`
+        before anything is written."""
+        ...
+
+
 class Directory(Protocol):
     """IAM's and STS's face to authentication and authorization."""
 
@@ -241,7 +252,8 @@ class Members(Protocol):
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How this node was started. `endpoint` is the base URL clients reach it at; `region` the default region;
     `data` the data folder (empty for a memory-only cloud); `store` and `blobs` the URLs of a store and a blob store
-    that are shared with other nodes (empty: both lie in the data folder; `blobs` alone empty: bodies in the store)."""
+    that are shared with other nodes (empty: both lie in the data folder; `blobs` alone empty: bodies in the store).
+    `smtp` is the mail server, HOST:PORT (empty: mails stay in the built-in mailbox)."""
 
     endpoint: str = "http://127.0.0.1:4566"
     region: str = "us-east-1"
@@ -251,6 +263,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     blobs: str = ""
     auth: str = "default"
     durability: str = "normal"
+    smtp: str = ""
 
 
 class Cloud:

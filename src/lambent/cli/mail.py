@@ -1,0 +1,126 @@
+"""`lambent mail`: what the cloud wrote to people and nobody carried off: mails, text messages, push notifications."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from .common import EndpointOption, Failure, RegionOption, find_endpoint
+
+TIMEOUT_S = 10.0
+_SHOWN = 50
+
+app = typer.Typer(
+    name="mail", help="The built-in mailbox: mails, text messages, push notifications.", rich_markup_mode=None
+)
+JsonOption = Annotated[bool, typer.Option("--json", help="JSON, for programs.")]
+
+
+@app.callback(invoke_without_command=True)
+def mail(
+    context: typer.Context,
+    as_json: JsonOption = False,
+    endpoint: EndpointOption = None,
+    region: RegionOption = "us-east-1",
+) -> None:
+    """The newest letters; the same as `lambent mail list`."""
+    if context.invoked_subcommand is None:
+        list_letters(as_json=as_json, endpoint=endpoint, region=region)
+
+
+@app.command("list")
+def list_letters(
+    as_json: JsonOption = False,
+    endpoint: EndpointOption = None,
+    region: RegionOption = "us-east-1",
+    limit: Annotated[int, typer.Option(help="How many.", min=1, max=1000)] = _SHOWN,
+) -> None:
+    """List the newest letters, newest first."""
+    letters = _ask(find_endpoint(endpoint), "", region)["letters"][:limit]
+    if as_json:
+        print(json.dumps(letters, indent=2))
+        return
+    if not letters:
+        print("no letters")
+        return
+    table = Table(box=None, pad_edge=False)
+    for name in ("NO", "WHEN", "KIND", "TO", "SUBJECT"):
+        table.add_column(name, no_wrap=True, overflow="ellipsis")
+    for letter in letters:
+        first = letter["subject"] or letter["body"].splitlines()[0][:80]
+        table.add_row(str(letter["number"]), _when(letter), letter["kind"], letter["to"], _plain(first))
+    Console(highlight=False, markup=False, soft_wrap=False).print(table)
+
+
+@app.command("show")
+def show(
+    number: Annotated[int, typer.Argument(help="The letter's number.", min=1)],
+    as_json: JsonOption = False,
+    endpoint: EndpointOption = None,
+    region: RegionOption = "us-east-1",
+) -> None:
+    """Show a letter, whole."""
+    letter = _ask(find_endpoint(endpoint), f"/{number}", region)
+    if as_json:
+        print(json.dumps(letter, indent=2))
+        return
+    head = {"From": letter["sender"], "To": letter["to"], "Date": _when(letter), "Subject": letter["subject"]}
+    details = {name: value for name, value in letter["details"].items() if name not in ("From", "Token")}
+    for name, value in {**head, **details}.items():
+        if value:
+            print(f"{name}: {_plain(value)}")
+    print()
+    print(_plain(letter["body"]))
+
+
+def _when(letter: dict[str, Any]) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(letter["sent_ms"] / 1000))
+
+
+def _plain(text: str) -> str:
+    """The text without what a terminal would obey."""
+    return "".join(
+        character if character.isprintable() or character in "\n\t" else "\N{REPLACEMENT CHARACTER}"
+        for character in text
+    )
+
+
+def _ask(endpoint: str, path: str, region: str) -> dict[str, Any]:
+    url = f"{endpoint}/_lambent/mail{path}"
+    request = urllib.request.Request(url, headers=_signed(url, region))
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
+            found: dict[str, Any] = json.load(answer)
+            return found
+    except urllib.error.HTTPError as error:
+        told = error.read().decode(errors="replace")
+        try:
+            message = json.loads(told)["message"]
+        except (ValueError, KeyError, TypeError):
+            message = told.strip() or str(error)
+        raise Failure(message) from None
+    except (urllib.error.URLError, OSError, ValueError):
+        raise Failure(f"no cloud answers at {endpoint}; start one with `lambent up --detach`") from None
+
+
+def _signed(url: str, region: str) -> dict[str, str]:
+    """Headers that prove who asks, when the user has credentials; a cloud on loopback asks for none."""
+    # Deferred: botocore takes a while to load.
+    import botocore.session
+    from botocore.auth import SigV4Auth
+    from botocore.awsrequest import AWSRequest
+
+    credentials = botocore.session.get_session().get_credentials()
+    if credentials is None:
+        return {}
+    request = AWSRequest("GET", url, headers={"Host": urlsplit(url).netloc})
+    SigV4Auth(credentials, "sns", region).add_auth(request)
+    return dict(request.headers)
