@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
 from hypothesis import given, reject, settings
 from hypothesis import strategies as st
 
+from lambent.contracts.caller import Caller, Principal
 from lambent.contracts.errors import ServiceError
 
 from .support import DynamoCloud, index, run, thing
@@ -232,3 +234,43 @@ async def _rows(cloud: DynamoCloud, text: str) -> list[dict[str, Any]]:
 
 def _own_key(item: dict[str, Any]) -> tuple[str, str]:
     return item["pk"]["S"], item["sk"]["N"]
+
+
+def test_iam_is_asked_about_statements_and_the_keys_they_name() -> None:
+    async def body(cloud: DynamoCloud) -> None:
+        await cloud.table()
+        await cloud.put(thing("mine", "1"), thing("theirs", "1"))
+        user = (await cloud.call("iam", "CreateUser", UserName="dora"))["User"]
+        caller = Caller(kind=Principal.USER, account="000000000000", arn=user["Arn"], user_id=user["UserId"])
+        statement = {
+            "Effect": "Allow",
+            "Action": ["dynamodb:PartiQLSelect", "dynamodb:PartiQLUpdate"],
+            "Resource": "arn:aws:dynamodb:us-east-1:000000000000:table/things",
+            "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": ["mine"]}},
+        }
+        no_scan = {
+            "Effect": "Deny",
+            "Action": "dynamodb:PartiQLSelect",
+            "Resource": "*",
+            "Condition": {"Bool": {"dynamodb:FullTableScan": ["true"]}},
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement, no_scan]})
+        await cloud.call("iam", "PutUserPolicy", UserName="dora", PolicyName="own", PolicyDocument=policy)
+        for allowed in (
+            "SELECT * FROM things WHERE pk = 'mine'",
+            "UPDATE things SET n = 1 WHERE pk = 'mine' AND sk = '1'",
+        ):
+            await cloud.call("dynamodb", "ExecuteStatement", caller, Statement=allowed)
+        for denied in (
+            "SELECT * FROM things",
+            "SELECT * FROM things WHERE pk IN ('mine', 'theirs')",
+            "UPDATE things SET n = 1 WHERE pk = 'theirs' AND sk = '1'",
+            "DELETE FROM things WHERE pk = 'mine' AND sk = '1'",
+            "INSERT INTO things VALUE {'pk': 'mine', 'sk': '2'}",
+        ):
+            with pytest.raises(ServiceError) as found:
+                await cloud.call("dynamodb", "ExecuteStatement", caller, Statement=denied)
+            assert found.value.code == "AccessDeniedException", denied
+        assert (await cloud.db("Scan"))["Count"] == 2
+
+    run(body)

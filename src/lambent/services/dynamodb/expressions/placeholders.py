@@ -21,6 +21,8 @@ _VALUE_KEY = re.compile(r":[A-Za-z0-9_]+", re.ASCII)
 _NOTHING: Final[Mapping[str, Any]] = {}
 _PLACEHOLDER_BYTES_MAX: Final = 255
 _TOTAL_BYTES_MAX: Final = 2 << 20
+_FEW: Final = 30
+_SHORT: Final = 16 * 1024
 
 
 def check_parameters(
@@ -137,6 +139,14 @@ def _check_placeholder(parameter: str, key: str) -> None:
 
 def _check_total(names: Mapping[str, str], values: Mapping[str, Value]) -> None:
     """Refuse names and values that are too large together."""
+    if len(names) + len(values) <= _FEW:
+        for value in values.values():
+            for content in value.values():
+                short = content.__class__ is str and len(content) <= _SHORT
+            if not short:
+                break
+        else:
+            return  # the usual case: scalars of 64 KB at most, whatever their characters are
     size = item_size(values) + sum(len(key) + text_size(name) for key, name in names.items())
     if size > _TOTAL_BYTES_MAX:
         raise Invalid(

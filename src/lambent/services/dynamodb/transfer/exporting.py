@@ -41,7 +41,7 @@ async def write_page(cloud: Cloud, event: Event, task: dict[str, Any]) -> None:
     export = await cloud.store.read(lambda tx: exports.get(tx, event.account, event.region, task["id"]))
     if export is None or export.status != "IN_PROGRESS" or export.step != task["step"]:
         return
-    lines, rest, size = await cloud.store.read(lambda tx: _page(tx, export))
+    lines, rest, size = await cloud.store.survey(lambda tx: _page(tx, export))
     try:
         file = await _put_file(cloud, export, lines) if lines else None
         done = replace(export, count=export.count + len(lines), size=export.size + size, step=export.step + 1)
