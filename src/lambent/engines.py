@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
@@ -18,7 +19,7 @@ from lambent.contracts.ids import Ids
 from lambent.contracts.ports import Blobs, Settings, Store
 from lambent.kv import arriving
 from lambent.kv.errors import StoreError, StoreInUse
-from lambent.kv.folder import FolderLock, write_durably
+from lambent.kv.folder import FolderLock, refuse_if_held, write_durably
 from lambent.kv.identity import cloud_id
 
 STORES: Final = ("postgresql", "postgres")
@@ -66,12 +67,15 @@ async def open_engines(settings: Settings, clock: Clock, ids: Ids) -> Engines:
     check(settings)
     if not settings.store:
         return _open_embedded(settings, clock, ids)
+    _check_folder(Path(settings.data))
     store = await open_store(settings.store, clock, ids)
     blobs: Blobs | None = None
     try:
         await arriving.refuse(store)
+        folder, id = Path(settings.data), await cloud_id(store)
+        _noted(folder, id)  # before a bucket is made for a node that is refused all the same
         blobs = await open_blobs(settings.blobs, store, clock, ids)
-        lock, first = _claim(Path(settings.data), await cloud_id(store))
+        lock, first = _claim(folder, id)
     except BaseException:
         if blobs is not None:
             await blobs.close()
@@ -127,21 +131,52 @@ def _open_embedded(settings: Settings, clock: Clock, ids: Ids) -> Engines:
     return Engines(store, blobs, "", _nothing)
 
 
+def _check_folder(folder: Path) -> None:
+    """Find out, before anything is made in the store, that the data folder cannot be used; touches nothing."""
+    try:
+        refuse_if_held(folder)
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        if not there.is_dir():
+            raise NotADirectoryError(20, "Not a directory")
+        if not os.access(there, os.W_OK | os.X_OK):
+            raise PermissionError(13, "Permission denied")
+    except OSError as error:
+        raise _unusable(folder, error) from None
+
+
+def _unusable(folder: Path, error: OSError) -> StoreError:
+    return StoreError(f"cannot use the data folder {folder}: {error.strerror}")
+
+
 def _claim(folder: Path, id: str) -> tuple[FolderLock, bool]:
     """Lock the folder and note in it which cloud its node belongs to; True the first time. `StoreInUse` when another
-    node has it, or one of another cloud had."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    lock = FolderLock(folder)
-    path = folder / CLOUD_FILE
+    node has it, or one of another cloud had; `StoreError` when it cannot be used."""
     try:
-        noted = path.read_text().strip()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        lock = FolderLock(folder)
+        try:
+            first = not _noted(folder, id)
+            if first:
+                write_durably(folder / CLOUD_FILE, f"{id}\n".encode())
+        except BaseException:
+            lock.release()
+            raise
+    except OSError as error:
+        raise _unusable(folder, error) from None
+    return lock, first
+
+
+def _noted(folder: Path, id: str) -> bool:
+    """Whether the folder's note names the cloud `id`; False when there is none. `StoreInUse` when it names another."""
+    try:
+        noted = (folder / CLOUD_FILE).read_text().strip()
     except FileNotFoundError:
-        write_durably(path, f"{id}\n".encode())
-        return lock, True
+        return False
+    except OSError as error:
+        raise _unusable(folder, error) from None
     if noted != id:
-        lock.release()
         raise StoreInUse(f"the data folder {folder} belongs to a node of another cloud; choose another with --data")
-    return lock, False
+    return True
 
 
 def _module(name: str) -> Any:

@@ -99,6 +99,8 @@ class _Supervisor:
             stdin=PIPE,
             stdout=PIPE,
             stderr=None,
+            # Ctrl-C in a terminal is for the supervisor alone: a worker would take its word for a second signal.
+            process_group=0,
         )
         self._processes[number] = process
         assert process.stdout is not None
@@ -107,6 +109,7 @@ class _Supervisor:
             if line.startswith("ready "):
                 return
             print(line, flush=True)
+        await process.wait()
         raise _NotStarted(number)
 
     async def _keep(self, number: int, port: int) -> None:

@@ -176,3 +176,35 @@ def test_two_nodes_cannot_share_a_data_folder(node: Callable[..., Node], cluster
     )  # fmt: skip
     assert done.returncode == 1
     assert f"in use by process {first.pid}" in done.stderr
+
+
+def test_a_folder_that_cannot_be_used_is_said_before_the_store_is_touched(
+    node: Callable[..., Node], cluster: Cluster, tmp_path: Path
+) -> None:
+    first = node("first")
+    (first.folder / "node.json").unlink()
+    (tmp_path / "file").touch()
+    empty = cluster.schema()
+    for folder, why in (
+        (first.folder, f"the data folder {first.folder} is in use by process {first.pid}"),
+        (tmp_path / "file", f"cannot use the data folder {tmp_path / 'file'}: Not a directory"),
+        (tmp_path / "file" / "below", f"cannot use the data folder {tmp_path / 'file' / 'below'}: Not a directory"),
+    ):
+        done = subprocess.run(
+            [BIN / "lambent", "up", "--port", "0", "--data", folder, "--store", empty],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert (done.returncode, done.stderr) == (1, f"lambent: {why}\n")
+    schema = empty.rpartition("search_path%3D")[2]
+    assert cluster.execute(f"SELECT to_regclass('{schema}.lambent_kv')") == [(None,)]
+
+
+def test_a_supervisor_whose_first_worker_fails_says_one_line(cluster: Cluster, tmp_path: Path) -> None:
+    assert "refused" in refused(tmp_path, "--workers", "2", "--store", "postgresql://nobody@127.0.0.1:1/nothing")
+
+
+def test_an_interrupt_from_the_terminal_lets_requests_under_way_finish(node: Callable[..., Node]) -> None:
+    """Ctrl-C goes to every process of the group: workers must not hear it beside their supervisor's word."""
+    front = node("front", "--workers", "2")
+    assert front.pid is not None
+    assert {os.getpgid(worker) for worker in processes(front.pid)}.isdisjoint({os.getpgid(front.pid)})

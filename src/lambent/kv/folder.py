@@ -23,7 +23,7 @@ class FolderLock:
         try:
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            holder = os.pread(self._fd, 32, 0).decode(errors="replace").strip() or "unknown"
+            holder = _holder(self._fd)
             os.close(self._fd)
             raise StoreInUse(f"the data folder {folder} is in use by process {holder}") from None
         os.ftruncate(self._fd, 0)
@@ -34,6 +34,24 @@ class FolderLock:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+
+
+def refuse_if_held(folder: Path) -> None:
+    """`StoreInUse` when a process holds the folder; changes nothing in it, and makes nothing."""
+    try:
+        fd = os.open(folder / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise StoreInUse(f"the data folder {folder} is in use by process {_holder(fd)}") from None
+    finally:
+        os.close(fd)
+
+
+def _holder(fd: int) -> str:
+    return os.pread(fd, 32, 0).decode(errors="replace").strip() or "unknown"
 
 
 def check_format(folder: Path) -> None:
