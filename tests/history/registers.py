@@ -8,6 +8,7 @@ configuration (which operations are taken, the register's value) that was met be
 it short:
 
 - An answer that changes nothing (a read, a refusal) and is right now is taken at once: taking it later is no better.
+- A value that was written once does not come back: it may be overwritten only when all who saw it are taken.
 - An operation of unknown outcome whose value somebody saw happened before the first who saw it completed: that is its
   completion. Whatever nobody saw may be left out; it is tried where something needs it, and of those that are alike
   the earliest is tried first, once.
@@ -105,6 +106,7 @@ def check_register(operations: list[Operation]) -> Fault | None:
 class _Search:
     def __init__(self, operations: list[Operation]) -> None:
         self._certain, self._groups = _prepare(operations)
+        self._witnesses = _witnesses(operations, self._certain)
         self._seen: dict[tuple[int, int, str | None], list[tuple[int, ...]]] = defaultdict(list)
         self._tried = 0
 
@@ -171,11 +173,19 @@ class _Search:
                 return
             if right:
                 changing.append((index, step, state))
+        left = self._left(at)
         # Who must be done first is tried first.
         changing.sort(key=lambda row: row[1].completed_ns)
         for index, step, state in changing:
-            yield self._take(at, index, state), step.operation
-        yield from self._doubtful(at, [step for _, step in candidates])
+            if not left - {index}:
+                yield self._take(at, index, state), step.operation
+        if not left:
+            yield from self._doubtful(at, [step for _, step in candidates])
+
+    def _left(self, at: _Configuration) -> set[int]:
+        """Who saw the register's value and is not taken yet, where the value cannot come back."""
+        witnesses = self._witnesses.get(at.state or "", ())
+        return {index for index in witnesses if index >= at.base and not at.mask >> (index - at.base) & 1}
 
     def _doubtful(self, at: _Configuration, candidates: list[_Step]) -> Iterator[tuple[_Configuration, Operation]]:
         """Take one of unknown outcome, where that lets something happen which could not happen without it."""
@@ -226,6 +236,17 @@ def _prepare(operations: list[Operation]) -> tuple[list[_Step], list[list[_Step]
                 step = step._replace(value=UNSEEN)
             groups[step.conditional, step.expected, step.value].append(step)
     return certain, list(groups.values())
+
+
+def _witnesses(operations: list[Operation], certain: list[_Step]) -> dict[str, list[int]]:
+    """By value that was written once: which of the certain operations saw it."""
+    written = Counter(o.value for o in operations if o.kind in ("write", "cas") and o.outcome != "failed")
+    found: dict[str, list[int]] = defaultdict(list)
+    for index, step in enumerate(certain):
+        seen = _witness(step.operation)
+        if seen and written[seen] == 1:
+            found[seen].append(index)
+    return found
 
 
 def _witness(operation: Operation) -> str | None:
