@@ -54,7 +54,7 @@ format: $(VENV)/.installed-dev  ## Put the code into its one form
 bench: $(VENV)/.installed-dev  ## Measure, and print the table of bench/README.md
 	@$(BIN)/python -m bench
 
-drills: $(VENV)/.installed-dev  ## Do every fault of docs/reliability.md to three nodes under load; about twelve minutes
+drills: $(VENV)/.installed-dev  ## Do every fault of docs/reliability.md to three nodes under load; a quarter of an hour
 	@$(BIN)/python -m tests.drills
 
 clean:  ## Remove the environment and caches (data folders of running clouds are left alone)
