@@ -181,6 +181,8 @@ class _View:
         return id in self._lent.locks or self._try_lock(id)
 
     def _try_lock(self, id: int) -> bool:
+        # First the locks that this run waits for: to wait with one more in hand, out of order, could be for ever.
+        self._guarded(lambda session: None)
         if not self._lent.reserve(id) or not self._guarded(lambda session: session.try_lock(id)):
             return False
         self._lent.locks.add(id)
