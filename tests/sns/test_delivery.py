@@ -47,9 +47,9 @@ def test_a_queue_gets_the_envelope_signed(version: str) -> None:
         cloud = await SnsCloud.begin()
         topic, queue = await cloud.topic(SignatureVersion=version), await cloud.queue()
         subscription = await cloud.subscribe(topic, queue)
-        id = (
-            await cloud.sns("Publish", TopicArn=topic, Message="é", Subject="Sub", MessageAttributes=ATTRIBUTES)
-        )["MessageId"]
+        id = (await cloud.sns("Publish", TopicArn=topic, Message="é", Subject="Sub", MessageAttributes=ATTRIBUTES))[
+            "MessageId"
+        ]
         (message,) = await cloud.received(queue)
         body = message["Body"]
         assert "MessageAttributes" not in message
