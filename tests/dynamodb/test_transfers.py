@@ -285,3 +285,33 @@ def test_an_export_has_no_more_permissions_than_its_caller() -> None:
             allowed.append("s3:PutObject")
 
     run(body)
+
+
+def test_lines_that_are_no_items_are_counted_and_stop_nothing() -> None:
+    async def body(cloud: DynamoCloud) -> None:
+        await cloud.call("s3", "CreateBucket", Bucket=BUCKET)
+        good = orjson.dumps({"Item": thing("a", "1", text="x" * 200_000)}).decode()
+        bad = [
+            "[]",
+            "{}",
+            "not json",
+            '{"Item": []}',
+            '{"Item": {"pk": "a"}}',
+            '{"Item": {"pk": {"S": 5}, "sk": {"S": "x"}}}',
+            '{"Item": {"pk": {"S": "x"}}}',
+            '{"Item": {"pk": {"S": "x"}, "sk": {"S": "x"}, "n": {"N": "x"}}}',
+            '{"Item": {"pk": {"S": "x"}, "sk": {"S": "x"}, "b": {"B": "x"}}}',
+        ]
+        await cloud.call("s3", "PutObject", Bucket=BUCKET, Key="lines", Body="\n".join([*bad, good]).encode())
+        done = await imported(cloud)
+        assert (done["ImportStatus"], done["ImportedItemCount"], done["ErrorCount"]) == ("COMPLETED", 1, len(bad))
+        await cloud.db("DeleteTable", TableName="copied")
+        text = f'pk,sk,t\na,1,"{"x" * 200_000}"\nb,"2\u2028",y\n"c"d,3,"\n'
+        await cloud.call("s3", "PutObject", Bucket=BUCKET, Key="lines", Body=text.encode())
+        done = await imported(cloud, InputFormat="CSV")
+        assert done["ImportStatus"] == "COMPLETED"
+        found = await items_of(cloud, "copied")
+        assert len(found["a", "1"]["t"]["S"]) == 200_000
+        assert found["b", "2\u2028"]["t"] == {"S": "y"}
+
+    run(body)

@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import Any, Final
 
 import orjson
+from msgspec import ValidationError, convert
 
 from lambent.contracts.http import FileSlice
 
 from ..numbers import Invalid
+from ..requests import AttributeValue
 from ..values import Item, canonical_item
 
 _PIECE_BYTES: Final = 1 << 20
 LINE_BYTES_MAX: Final = 16 << 20
 Pieces = AsyncIterator[bytes]
+csv.field_size_limit(LINE_BYTES_MAX)  # Python's own limit is below an item's
 
 
 async def pieces_of(body: bytes | FileSlice | Pieces) -> Pieces:
@@ -103,9 +106,10 @@ def item_of_json(line: str) -> Item:
     if not isinstance(item, dict):
         raise Invalid("The line has no Item")
     try:
-        return canonical_item(item)
-    except (AttributeError, TypeError, KeyError, ValueError) as error:
+        convert(item, dict[str, AttributeValue])
+    except ValidationError as error:
         raise Invalid(f"The Item is not one: {error}") from error
+    return canonical_item(item)
 
 
 class CsvReader:
@@ -118,8 +122,11 @@ class CsvReader:
         self.header: list[str] = list(options.get("HeaderList", ()))
 
     def row(self, line: str) -> list[str]:
-        """The fields of a line."""
-        return next(csv.reader(line.splitlines(keepends=True), delimiter=self._delimiter))
+        """The fields of a line. `Invalid` where it has none."""
+        try:
+            return next(csv.reader([line], delimiter=self._delimiter))
+        except csv.Error as error:
+            raise Invalid(f"The row is not CSV: {error}") from error
 
     def item(self, line: str) -> Item:
         """The item of a line. `Invalid` where the fields do not fit the header."""
