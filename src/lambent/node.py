@@ -115,18 +115,19 @@ async def _serve(options: NodeOptions) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     if options.worker:
         _watch_stdin(stop)
-    await cloud.start()
-    await _show_root_key(cloud, options)
-    gate.open(cloud.door)
     notes = options.own / "node.json"
     try:
+        await cloud.start()
+        await _show_root_key(cloud, options)
+        gate.open(cloud.door)
         control = await serve_control(cloud, blobs_in_use, options.own / SOCKET)
         notes.write_text(json.dumps({"pid": os.getpid(), "endpoint": settings.endpoint}))
-    except OSError as error:
+    except (OSError, StoreError) as error:
         stop.set()  # no grace: nobody has been told of this node
         await _finish(server, cloud, stop)
         await cloud.stop()
-        raise StartFailure(f"cannot write to {options.own}: {error.strerror}") from None
+        why = f"cannot write to {options.own}: {error.strerror}" if isinstance(error, OSError) else str(error)
+        raise StartFailure(why) from None
     # What is alive now stays alive: the collector need not look at it again.
     gc.collect()
     gc.freeze()
@@ -202,7 +203,9 @@ async def _listen(options: NodeOptions, gate: _Gate, clock: SystemClock, ids: Id
         from lambent.gateway import tls
 
         try:
-            context = tls.server_context(options.folder / "tls", options.tls_certificate, options.tls_key, clock)
+            context = tls.server_context(
+                options.folder / "tls", options.tls_certificate, options.tls_key, clock, options.host
+            )
         except (OSError, ValueError) as error:
             raise StartFailure(f"the TLS certificate cannot be used: {error}") from None
     try:

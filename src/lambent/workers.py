@@ -52,7 +52,8 @@ class _Supervisor:
             if options.tls:
                 # Made once, before several processes would each make their own.
                 try:
-                    tls.server_context(options.folder / "tls", options.tls_certificate, options.tls_key, SystemClock())
+                    certificate, key = options.tls_certificate, options.tls_key
+                    tls.server_context(options.folder / "tls", certificate, key, SystemClock(), options.host)
                 except (OSError, ValueError) as error:
                     raise StartFailure(f"the TLS certificate cannot be used: {error}") from None
             for number in (signal.SIGTERM, signal.SIGINT):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lambent.cli import common
 from lambent.cli.common import running_node
 
 
@@ -34,3 +35,18 @@ def test_a_note_that_is_no_nodes_is_not_believed(tmp_path: Path, note: str) -> N
 
 def test_without_a_note_nothing_runs(tmp_path: Path) -> None:
     assert running_node(tmp_path) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "found"),
+    [
+        ("https://0.0.0.0:4566", "https://127.0.0.1:4566"),
+        ("http://[::]:80", "http://[::1]:80"),
+        ("http://10.0.0.1:4566", "http://10.0.0.1:4566"),
+    ],
+)
+def test_a_cloud_on_every_address_is_found_on_loopback(
+    said: str, found: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(common, "running_node", lambda folder: {"pid": 7, "endpoint": said})
+    assert common.find_endpoint(None, tmp_path) == found

@@ -120,6 +120,10 @@ def test_https_and_http_on_one_port(tmp_path: Path) -> None:
             assert answer.status == 200
         with urllib.request.urlopen(f"{node.url.replace('https', 'http')}/_lambent/health") as answer:
             assert answer.status == 200
+        assert "running" in lambent("status", data=node.folder).stdout
+        # What needs the AWS clients too trusts the cloud's own authority, though nobody exported it.
+        missing = lambent("invoke", "nobody", data=node.folder)
+        assert "Function not found" in missing.stderr, missing.stderr
     finally:
         node.stop()
 

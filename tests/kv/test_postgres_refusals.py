@@ -87,6 +87,17 @@ def test_a_database_that_may_not_be_written_is_left_alone(cluster: Cluster) -> N
 
 
 @pytest.mark.slow
+async def test_tables_that_may_only_be_read_are_said_so(cluster: Cluster) -> None:
+    url = cluster.schema()
+    await PostgresStore(url, ManualClock(), Ids(1)).close()
+    schema = url.rpartition("%3D")[2]
+    cluster.execute("CREATE ROLE reader LOGIN")
+    cluster.execute(f"GRANT USAGE ON SCHEMA {schema} TO reader")
+    cluster.execute(f"GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO reader")
+    assert "may only be read" in refusal(cluster.url("reader", options=f"-csearch_path={schema}"))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["2", "99", "NULL"])
 def test_a_newer_format_is_refused_and_left_alone(cluster: Cluster, version: str) -> None:
     url = cluster.schema()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import ssl
 import sys
 import urllib.error
 import urllib.request
@@ -101,13 +103,36 @@ def find_endpoint(endpoint: str | None, data: Path | None = None) -> str:
     if endpoint:
         return endpoint.rstrip("/")
     node = running_node(data_folder(data))
-    return str(node["endpoint"]) if node else DEFAULT_ENDPOINT
+    if node is None:
+        return DEFAULT_ENDPOINT
+    found: str = node["endpoint"]
+    # One that serves on every address is found on this machine's own.
+    return found.replace("://0.0.0.0:", "://127.0.0.1:").replace("://[::]:", "://[::1]:")
 
 
-def health(endpoint: str) -> dict[str, Any] | None:
+def authority(data: Path | None = None) -> Path | None:
+    """The certificate of the authority that the cloud on the data folder made for itself; None when it made none."""
+    made = data_folder(data) / "tls" / "authority.pem"
+    return made if made.exists() else None
+
+
+def _trust(endpoint: str, data: Path | None) -> ssl.SSLContext | None:
+    """What to trust at `endpoint`: what the system trusts, what AWS's tools are told to, and our own authority."""
+    if not endpoint.startswith("https://"):
+        return None
+    context = ssl.create_default_context()
+    for made in (authority(data), os.environ.get("AWS_CA_BUNDLE")):
+        if made:
+            with contextlib.suppress(OSError):
+                context.load_verify_locations(made)
+    return context
+
+
+def health(endpoint: str, data: Path | None = None) -> dict[str, Any] | None:
     """What /_lambent/health answers; None when nobody answers there."""
     try:
-        with urllib.request.urlopen(f"{endpoint}/_lambent/health", timeout=HEALTH_TIMEOUT_S) as answer:
+        address, trust = f"{endpoint}/_lambent/health", _trust(endpoint, data)
+        with urllib.request.urlopen(address, timeout=HEALTH_TIMEOUT_S, context=trust) as answer:
             found: dict[str, Any] = json.load(answer)
             return found
     except urllib.error.HTTPError as error:  # it runs, and says what it lacks
@@ -141,4 +166,8 @@ def client(service: str, endpoint: str, region: str) -> Any:
     if session.get_credentials() is None:
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     config = Config(retries={"max_attempts": 2}, s3={"addressing_style": "path"}, read_timeout=900)
+    own = authority() if endpoint.startswith("https://") else None
+    # What the environment says to trust is meant for other clouds, when this is the one on our own data folder.
+    if own is not None and (endpoint == find_endpoint(None) or not os.environ.get("AWS_CA_BUNDLE")):
+        keys["verify"] = str(own)
     return session.client(service, endpoint_url=endpoint, config=config, **keys)  # type: ignore[call-overload]

@@ -9,7 +9,17 @@ from typing import Annotated
 
 import typer
 
-from .common import DataOption, EndpointOption, Failure, RegionOption, data_folder, find_endpoint, health, running_node
+from .common import (
+    DataOption,
+    EndpointOption,
+    Failure,
+    RegionOption,
+    authority,
+    data_folder,
+    find_endpoint,
+    health,
+    running_node,
+)
 
 STOP_TIMEOUT_S = 30.0
 
@@ -37,7 +47,7 @@ def status(endpoint: EndpointOption = None, data: DataOption = None) -> None:
     from rich.table import Table
 
     address = find_endpoint(endpoint, data)
-    found = health(address)
+    found = health(address, data)
     console = Console()
     if found is None:
         console.print(f"[bold]stopped[/]  nobody answers at {address}")
@@ -84,9 +94,9 @@ def env(
         raise Failure(f"{account!r} is not a 12-digit account number")
     address = find_endpoint(endpoint, data)
     print(f"export AWS_ENDPOINT_URL={address}")
-    authority = data_folder(data) / "tls" / "authority.pem"
-    if address.startswith("https://") and authority.exists():
-        print(f"export AWS_CA_BUNDLE={authority}")
+    trusted = authority(data)
+    if address.startswith("https://") and trusted is not None:
+        print(f"export AWS_CA_BUNDLE={trusted}")
     print(f"export AWS_ACCESS_KEY_ID={account or 'test'}")
     print("export AWS_SECRET_ACCESS_KEY=test")
     print(f"export AWS_DEFAULT_REGION={region}")

@@ -42,13 +42,15 @@ def context(certificate: str, key: str) -> ssl.SSLContext:
     return made
 
 
-def server_context(folder: Path, certificate: Path | None, key: Path | None, clock: Clock) -> ssl.SSLContext:
-    """The context of a node: for the certificate given, else for one of its own, kept in `folder`. Raises as `context`
-    does."""
+def server_context(
+    folder: Path, certificate: Path | None, key: Path | None, clock: Clock, address: str = ""
+) -> ssl.SSLContext:
+    """The context of a node: for the certificate given, else for one of its own, kept in `folder`, which is good for
+    the machine's name and for the `address` that is served. Raises as `context` does."""
     if certificate is not None:
         return context(str(certificate), str(key or ""))
-    host = socket.gethostname()
-    return generated(folder, clock, (host,) if host.isascii() else ())
+    names = (socket.gethostname(), "" if address in ("0.0.0.0", "::") else address)
+    return generated(folder, clock, tuple(name for name in names if name.isascii()))
 
 
 def generated(folder: Path, clock: Clock, names: tuple[str, ...] = ()) -> ssl.SSLContext:

@@ -253,3 +253,16 @@ def test_shutdown_ends_what_does_not_finish() -> None:
             await asyncio.open_connection("127.0.0.1", server.port)
 
     on_server(work, handler)
+
+
+def test_a_certificate_of_our_own_is_good_for_the_address_that_is_served(tmp_path: Path) -> None:
+    from cryptography import x509  # deferred: of use to this test only
+
+    def addresses(served: str) -> set[str]:
+        tls.server_context(tmp_path, None, None, SystemClock(), served)
+        leaf = x509.load_pem_x509_certificate((tmp_path / tls.LEAF).read_bytes())
+        names = leaf.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        return {str(address) for address in names.get_values_for_type(x509.IPAddress)}
+
+    assert addresses("0.0.0.0") == {"127.0.0.1", "::1"}
+    assert addresses("192.0.2.7") == {"127.0.0.1", "::1", "192.0.2.7"}

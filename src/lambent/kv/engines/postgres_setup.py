@@ -41,6 +41,7 @@ _TABLE: Final = (
     "CREATE TABLE lambent_kv (key bytea PRIMARY KEY, value bytea NOT NULL) "
     "WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000)"
 )
+_MAY_WRITE: Final = "SELECT bool_and(has_table_privilege('lambent_kv', may)) FROM unnest(ARRAY['SELECT','INSERT','UPDATE','DELETE']) may"
 _COPY_OUT: Final = "COPY (SELECT key, value FROM lambent_kv ORDER BY key) TO STDOUT (FORMAT binary)"
 _COPY_IN: Final = "COPY lambent_kv (key, value) FROM STDIN (FORMAT binary)"
 
@@ -100,6 +101,9 @@ def _prepare(connection: psycopg.Connection, conninfo: str, source: str) -> None
             version = row[0] if row else None
             if version is None or version > FORMAT:
                 raise StoreTooNew(f"{_place(conninfo)} has format {version}; this program knows formats up to {FORMAT}")
+            may = connection.execute(_MAY_WRITE).fetchone()
+            if may is None or not may[0]:
+                raise StoreError(f"{_place(conninfo)} may only be read by this role; nodes write to it")
         if source:
             if connection.execute("SELECT 1 FROM lambent_kv LIMIT 1").fetchone() is not None:
                 raise StoreError(f"{_place(conninfo)} is not empty; a checkpoint is restored into an empty store")
