@@ -1,0 +1,142 @@
+"""The orders application: each order once, whatever dies on the way, and at whatever pace orders come."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import zipfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from .node import ACCOUNT, ROOT, RUNTIME, Node, eventually
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
+APP = ROOT / "apps" / "orders"
+ORDERS = int(os.environ.get("LAMBENT_ORDERS", "1000"))
+"""How many orders the load test sends; 10,000 take some minutes."""
+RETRY_S = 12
+DYING = """
+import time, app
+def handler(event, context):
+    answer = app.handler(event, context)
+    time.sleep(8)
+    return answer
+"""
+"""The worker, which has done its work and does not come to say so."""
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Iterator[Node]:
+    """A node of its own with the application, for it is killed."""
+    node = Node(tmp_path / "cloud").start()
+    values = {
+        "Runtime": RUNTIME,
+        "WorkerConcurrency": "2",
+        "RetrySeconds": str(RETRY_S),
+        "AttemptsMax": "2",
+    }
+    options = [option for name, value in values.items() for option in ("--parameter", f"{name}={value}")]
+    try:
+        node.run("lambent", "deploy", str(APP), "--stack-name", "shop", *options)
+        yield node
+    finally:
+        assert node.stop() == 0
+
+
+def order(node: Node, id: str) -> None:
+    payload = {"id": id, "customer": "Ada", "items": [{"sku": "tea", "quantity": 2}]}
+    answer = node.client("lambda").invoke(FunctionName="shop-accept", Payload=json.dumps(payload).encode())
+    assert json.load(answer["Payload"]) == {"id": id}
+
+
+def kept(node: Node) -> list[dict[str, Any]]:
+    """All orders in the table."""
+    pages = node.client("dynamodb").get_paginator("scan").paginate(TableName="shop-orders", ConsistentRead=True)
+    return [item for page in pages for item in page["Items"]]
+
+
+def url(node: Node, name: str = "shop-orders") -> str:
+    return f"{node.url}/{ACCOUNT}/{name}"
+
+
+def waiting(node: Node, name: str = "shop-orders") -> tuple[int, int]:
+    """How many messages are visible, and how many in flight."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = node.client("sqs").get_queue_attributes(QueueUrl=url(node, name), AttributeNames=names)["Attributes"]
+    return int(found[names[0]]), int(found[names[1]])
+
+
+def worker_code(**more: str) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.write(APP / "src" / "worker" / "app.py", "app.py")
+        for name, text in more.items():
+            archive.writestr(f"{name}.py", text)
+    return buffer.getvalue()
+
+
+def test_an_order_is_kept_once_though_the_worker_dies_before_the_message_is_deleted(shop: Node) -> None:
+    functions = shop.client("lambda")
+    functions.update_function_code(FunctionName="shop-worker", ZipFile=worker_code(dying=DYING))
+    functions.update_function_configuration(FunctionName="shop-worker", Handler="dying.handler")
+    order(shop, "once")
+    eventually(lambda: [item for item in kept(shop) if item["announced"]["BOOL"]])
+    assert waiting(shop) == (0, 1)
+    shop.kill()
+    shop.start()
+    assert waiting(shop) == (0, 1), "done, but nobody has said so"
+    shop.client("lambda").update_function_configuration(FunctionName="shop-worker", Handler="app.handler")
+    eventually(lambda: waiting(shop) == (0, 0))
+    (item,) = kept(shop)
+    assert (item["id"]["S"], item["customer"]["S"]) == ("once", "Ada")
+    assert waiting(shop, "shop-dead-letters") == (0, 0)
+
+
+def test_what_cannot_be_worked_on_is_a_dead_letter_and_the_rest_of_its_batch_is_done(shop: Node) -> None:
+    entries = [
+        {"Id": "bad", "MessageBody": "no order"},
+        {"Id": "good", "MessageBody": json.dumps({"id": "good", "customer": "Ada", "items": []})},
+    ]
+    shop.client("sqs").send_message_batch(QueueUrl=url(shop), Entries=entries)
+    eventually(lambda: waiting(shop, "shop-dead-letters") == (1, 0))
+    assert [item["id"]["S"] for item in kept(shop)] == ["good"]
+    assert waiting(shop) == (0, 0)
+    found = shop.client("sqs").receive_message(QueueUrl=url(shop, "shop-dead-letters"))["Messages"]
+    assert [message["Body"] for message in found] == ["no order"]
+
+
+def test_a_bad_order_is_refused_before_it_reaches_the_queue(shop: Node) -> None:
+    answer = shop.client("lambda").invoke(FunctionName="shop-accept", Payload=b'{"items": [{"sku": "tea"}]}')
+    assert json.load(answer["Payload"]) == {"error": "the customer is missing"}
+    request = {"requestContext": {}, "body": '{"customer": "Ada", "items": [{"sku": "tea"}]}'}
+    answer = shop.client("lambda").invoke(FunctionName="shop-accept", Payload=json.dumps(request).encode())
+    response = json.load(answer["Payload"])
+    assert response["statusCode"] == 202
+    eventually(lambda: [item for item in kept(shop) if item["id"]["S"] == json.loads(response["body"])["id"]])
+
+
+@pytest.mark.timeout(1200)
+def test_many_orders_arrive_complete_and_the_queue_tells_the_truth(shop: Node) -> None:
+    names = [f"order-{number}" for number in range(ORDERS)]
+    with ThreadPoolExecutor(4) as threads:
+        list(threads.map(lambda name: order(shop, name), names))
+    behind = 0
+    while True:
+        before = len(kept(shop))
+        visible, in_flight = waiting(shop)
+        after = len(kept(shop))
+        # Written orders are deleted a little later, so the queue holds at least what the table lacks; and at most 2
+        # batches under way may be written already, and some more wait for a free worker.
+        assert visible + in_flight >= ORDERS - after
+        assert visible <= ORDERS - before
+        behind = max(behind, visible)
+        if visible + in_flight == 0:
+            break
+    found = sorted(item["id"]["S"] for item in kept(shop))
+    assert found == sorted(names)
+    assert waiting(shop, "shop-dead-letters") == (0, 0)
