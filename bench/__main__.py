@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import cases, dynamodb, sqs
+from . import cases, dynamodb, sns, sqs
 from .server import Server, cpu_s, lambent, listener
 from .signed import write_script
 
@@ -83,6 +83,7 @@ def run_all(server: Server, seconds: int, only: str, runtime: str) -> list[list[
             (lambda _: None, cases.OTHER_CASES),
             (dynamodb.prepare, (*dynamodb.CASES, *(dynamodb.LARGE_CASES if dynamodb.LARGE_ITEMS else ()))),
             (sqs.prepare, sqs.CASES),
+            (sns.prepare, sns.CASES),
             (lambda url: cases.prepare_function(url, runtime), cases.INVOKE_CASES),
         )
         for prepare, group in groups:

@@ -121,6 +121,13 @@ class Endpoint:
         self.statuses: list[int] = []
         self.posts: list[tuple[str, dict[str, str], str]] = []
         self._server: asyncio.Server | None = None
+        self._heard = asyncio.Event()
+
+    async def wait(self, count: int) -> None:
+        """Until so many posts have come."""
+        while len(self.posts) < count:
+            self._heard.clear()
+            await self._heard.wait()
 
     async def __aenter__(self) -> Endpoint:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
@@ -139,9 +146,10 @@ class Endpoint:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         lines = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
-        headers = dict(line.lower().split(": ", 1)[:1] + [line.split(": ", 1)[1]] for line in lines[1:] if line)
+        headers = {line.split(": ", 1)[0].lower(): line.split(": ", 1)[1] for line in lines[1:] if line}
         body = (await reader.readexactly(int(headers["content-length"]))).decode()
         self.posts.append((lines[0], headers, body))
+        self._heard.set()
         status = self.statuses.pop(0) if self.statuses else 200
         writer.write(f"HTTP/1.1 {status} X\r\nContent-Length: 0\r\nLocation: /elsewhere\r\n\r\n".encode())
         await writer.drain()

@@ -27,15 +27,9 @@ async def _visit(cloud: SnsCloud, url: str) -> tuple[int, str]:
     return answer.status, answer.body.decode()
 
 
-async def _wait(endpoint: Endpoint, count: int) -> None:
-    """Until so many posts have come: they come through sockets, which take turns of the loop."""
-    while len(endpoint.posts) < count:
-        await asyncio.sleep(0)
-
-
 async def _subscribed(cloud: SnsCloud, endpoint: Endpoint, topic: str, **attributes: str) -> str:
     subscription = await cloud.subscribe(topic, endpoint.url, "http", **attributes)
-    await _wait(endpoint, 1)
+    await endpoint.wait(1)
     _, _, body = endpoint.posts.pop()
     status, _ = await _visit(cloud, json.loads(body)["SubscribeURL"])
     assert status == 200
@@ -50,7 +44,7 @@ def test_an_endpoint_confirms_hears_and_ends() -> None:
             answer = await cloud.sns("Subscribe", TopicArn=topic, Protocol="http", Endpoint=endpoint.url)
             assert answer == {"SubscriptionArn": "pending confirmation"}
             await cloud.sns("Publish", TopicArn=topic, Message="too early")
-            await _wait(endpoint, 1)
+            await endpoint.wait(1)
             ((line, headers, body),) = endpoint.posts
             asked = json.loads(body)
             assert line == "POST /hook HTTP/1.1"
@@ -67,13 +61,13 @@ def test_an_endpoint_confirms_hears_and_ends() -> None:
             status, text = await _visit(cloud, link)
             assert (status, text) == (200, _Contains(f"<SubscriptionArn>{topic}:"))
             await cloud.sns("Publish", TopicArn=topic, Message="hello")
-            await _wait(endpoint, 2)
+            await endpoint.wait(2)
             _, headers, body = endpoint.posts[1]
             heard = json.loads(body)
             assert heard["Message"] == "hello"
             assert headers["x-amz-sns-message-id"] == heard["MessageId"]
             await _visit(cloud, heard["UnsubscribeURL"])
-            await _wait(endpoint, 3)
+            await endpoint.wait(3)
             _, headers, body = endpoint.posts[2]
             assert headers["x-amz-sns-message-type"] == "UnsubscribeConfirmation"
             assert (await cloud.sns("ListSubscriptions"))["Subscriptions"] == []
@@ -101,7 +95,7 @@ def test_raw_delivery_with_the_content_type_of_the_policy() -> None:
             policy = json.dumps({"requestPolicy": {"headerContentType": "text/csv"}})
             await _subscribed(cloud, endpoint, topic, RawMessageDelivery="true", DeliveryPolicy=policy)
             await cloud.sns("Publish", TopicArn=topic, Message="a,b")
-            await _wait(endpoint, 1)
+            await endpoint.wait(1)
             _, headers, body = endpoint.posts[0]
             assert (headers["content-type"], headers["x-amz-sns-rawdelivery"], body) == ("text/csv", "true", "a,b")
 
@@ -124,7 +118,7 @@ def test_failures_are_retried_by_the_clock_and_end_in_the_dead_letter_queue() ->
             endpoint.statuses = [500, 429, 503, 200]
             await cloud.sns("Publish", TopicArn=topic, Message="tried")
             for count in (1, 2, 3):
-                await _wait(endpoint, count)
+                await endpoint.wait(count)
                 await cloud.settle()
                 cloud.clock.advance(4 * SECOND_NS)
                 await cloud.settle()
@@ -158,12 +152,12 @@ def test_the_throttle_policy_spaces_messages_out() -> None:
             policy = json.dumps({"throttlePolicy": {"maxReceivesPerSecond": 2}})
             await _subscribed(cloud, endpoint, topic, DeliveryPolicy=policy)
             await cloud.sns("Publish", TopicArn=topic, Message="1")
-            await _wait(endpoint, 1)
+            await endpoint.wait(1)
             await cloud.sns("Publish", TopicArn=topic, Message="2")
             assert len(endpoint.posts) == 1
             cloud.clock.advance(SECOND_NS // 2)
             await cloud.settle()
-            await _wait(endpoint, 2)
+            await endpoint.wait(2)
 
     asyncio.run(run())
 
