@@ -35,6 +35,7 @@ def _shelf(queue: Queue, req: dict[str, Any], group: str) -> int:
 
 @on_queue("write", locks=_lock_for_send)
 def send_message(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
+    """Send one message."""
     queue = queue_in(req)
     new = sending.draft(queue, req)
     desk = Desk(tx, ctx.now_ms)
@@ -46,6 +47,7 @@ def send_message(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str
 
 @on_queue("write", "SendMessage", locks=_lock_for_send)
 def send_message_batch(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
+    """Send up to ten messages, each for itself."""
     queue = queue_in(req)
     given = entries(req, "SendMessageBatchRequestEntry")
     if queue.fifo and any("MessageGroupId" not in entry for entry in given):
@@ -81,11 +83,13 @@ def _check_length(given: list[dict[str, Any]]) -> None:
 
 @on_queue("none")
 async def receive_message(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    """Receive messages, waiting for them if asked to."""
     return await receiving.receive(ctx, req)
 
 
 @on_queue("write", locks=lock_handles)
 def delete_message(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
+    """Delete a received message."""
     queue = queue_in(req)
     if not req.get("ReceiptHandle"):
         raise missing("ReceiptHandle")
@@ -96,6 +100,7 @@ def delete_message(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
 
 @on_queue("write", "DeleteMessage", locks=lock_handles)
 def delete_message_batch(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
+    """Delete up to ten received messages, each for itself."""
     queue = queue_in(req)
     given = entries(req, "DeleteMessageBatchRequestEntry")
     desk = Desk(tx, ctx.now_ms)

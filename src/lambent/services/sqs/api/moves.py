@@ -54,6 +54,7 @@ def _queue(ctx: Context, tx: Reader, queue_arn: str, parameter: str) -> Queue:
 
 @sqs.operation(tx="write", authorize=_source_access("StartMessageMoveTask"))
 def start_message_move_task(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
+    """Begin to move dead letters back, or elsewhere."""
     source = _queue(ctx, tx, req["SourceArn"], "SourceArn")
     destination = ""
     if req.get("DestinationArn"):
@@ -86,6 +87,7 @@ def start_message_move_task(ctx: Context, tx: Transaction, req: dict[str, Any]) 
 
 @sqs.operation(tx="write", authorize=_handle_access)
 def cancel_message_move_task(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
+    """Stop a task before its next part."""
     found = moving.read_handle(req["TaskHandle"])
     assert found is not None, "authorization has read it"
     id, source_arn = found
@@ -101,6 +103,7 @@ def cancel_message_move_task(ctx: Context, tx: Transaction, req: dict[str, Any])
 
 @sqs.operation(tx="read", authorize=_source_access("ListMessageMoveTasks"))
 def list_message_move_tasks(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
+    """The newest tasks of a source queue."""
     source = _queue(ctx, tx, req["SourceArn"], "SourceArn")
     limit = req.get("MaxResults", 1)
     if not 1 <= limit <= 10:

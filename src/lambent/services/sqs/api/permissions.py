@@ -41,6 +41,7 @@ def _one_or_all(values: list[str]) -> str | list[str]:
 
 @on_queue("write")
 def add_permission(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
+    """Add a statement to the queue's policy."""
     queue = queue_in(req)
     label = _label(req)
     accounts, actions = req.get("AWSAccountIds") or [], req.get("Actions") or []
@@ -74,6 +75,7 @@ def add_permission(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
 
 @on_queue("write")
 def remove_permission(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
+    """Take a statement out of the queue's policy."""
     queue = queue_in(req)
     label = _label(req)
     policy, statements = _statements(queue)

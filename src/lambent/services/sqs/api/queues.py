@@ -56,6 +56,7 @@ def _new(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[Check]:
 
 @sqs.operation(tx="write", authorize=_new)
 def create_queue(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
+    """Make a queue, or find the one of this name and these attributes."""
     given = {name: str(value) for name, value in (req.get("Attributes") or {}).items()}
     name = req["QueueName"]
     fifo = _check_name(name, given)
@@ -126,6 +127,7 @@ def _put(tx: Transaction, old: Queue | None, new: Queue) -> None:
 
 @on_queue("write")
 def set_queue_attributes(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
+    """Change attributes; they hold from the next call on."""
     queue = queue_in(req)
     given = req.get("Attributes")
     if not given:
@@ -141,6 +143,7 @@ def set_queue_attributes(ctx: Context, tx: Transaction, req: dict[str, Any]) -> 
 
 @on_queue("read")
 def get_queue_attributes(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
+    """Show attributes; the counts are exact."""
     queue = queue_in(req)
     found = attributes.show(tx, queue, req.get("AttributeNames") or [], ctx.now_ms)
     return {"Attributes": found} if found else {}
@@ -148,11 +151,13 @@ def get_queue_attributes(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[
 
 @sqs.operation(tx="read", authorize=_named)
 def get_queue_url(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
+    """The URL of a queue of this account or another."""
     return {"QueueUrl": url_of(ctx, queue_in(req))}
 
 
 @sqs.operation(tx="read")
 def list_queues(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
+    """The URLs of queues, by name."""
     limit = check_limit(req)
     prefix = req.get("QueueNamePrefix") or ""
     after = unseal(req["NextToken"], InvalidParameterValueException).decode("utf-8", "replace") if _more(req) else ""
@@ -185,6 +190,7 @@ def _more(req: dict[str, Any]) -> bool:
 
 @on_queue("read")
 def list_dead_letter_source_queues(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
+    """The URLs of queues whose dead letters come here."""
     queue = queue_in(req)
     limit = check_limit(req)
     after = unseal(req["NextToken"], InvalidParameterValueException) if _more(req) else None
@@ -197,6 +203,7 @@ def list_dead_letter_source_queues(ctx: Context, tx: Reader, req: dict[str, Any]
 
 @on_queue("write")
 def purge_queue(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
+    """Empty a queue at once; its rows are removed in the background."""
     queue = queue_in(req)
     if ctx.now_ms < queue.purged_ms + RECENT_MS:
         raise PurgeQueueInProgress(
@@ -208,6 +215,7 @@ def purge_queue(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
 
 @on_queue("write")
 def delete_queue(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
+    """Delete a queue at once; its rows are removed in the background."""
     queue = queue_in(req)
     emit_purge(tx, queue, forget=True)
     if queue.dead_letter:

@@ -29,6 +29,7 @@ def check_tags(tags: dict[str, str]) -> None:
 
 @on_queue("write")
 def tag_queue(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
+    """Set tags."""
     queue = queue_in(req)
     if not req.get("Tags"):
         raise missing("Tags")
@@ -39,6 +40,7 @@ def tag_queue(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
 
 @on_queue("write")
 def untag_queue(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
+    """Remove tags."""
     queue = queue_in(req)
     if not req.get("TagKeys"):
         raise missing("TagKeys")
@@ -48,5 +50,6 @@ def untag_queue(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
 
 @on_queue("read")
 def list_queue_tags(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
+    """Show tags."""
     queue = queue_in(req)
     return {"Tags": queue.tags} if queue.tags else {}

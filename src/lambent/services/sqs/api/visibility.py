@@ -29,6 +29,7 @@ def _change(desk: Desk, queue: Queue, given: dict[str, Any]) -> None:
 
 @on_queue("write", locks=lock_handles)
 def change_message_visibility(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
+    """Change when a received message becomes visible again."""
     desk = Desk(tx, ctx.now_ms)
     _change(desk, queue_in(req), req)
     desk.close()
@@ -36,6 +37,7 @@ def change_message_visibility(ctx: Context, tx: Transaction, req: dict[str, Any]
 
 @on_queue("write", "ChangeMessageVisibility", locks=lock_handles)
 def change_message_visibility_batch(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
+    """Change up to ten, each for itself."""
     queue = queue_in(req)
     given = entries(req, "ChangeMessageVisibilityBatchRequestEntry")
     desk = Desk(tx, ctx.now_ms)
