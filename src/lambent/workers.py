@@ -15,6 +15,7 @@ import signal
 import socket
 import sys
 from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
 
 from lambent.contracts.clock import SystemClock, sleep_until
 from lambent.gateway import tls
@@ -58,15 +59,25 @@ class _Supervisor:
                     raise StartFailure(f"the TLS certificate cannot be used: {error}") from None
             for number in (signal.SIGTERM, signal.SIGINT):
                 asyncio.get_running_loop().add_signal_handler(number, self._end)
-            # The first one alone: what is wrong, is wrong for all, and is said once.
+            starting = asyncio.ensure_future(self._start_all(port))
+            stopping = asyncio.ensure_future(self._stop.wait())
             try:
-                await self._start(1, port)
-                await asyncio.gather(*(self._start(number, port) for number in range(2, options.workers + 1)))
-                await self._serve(port)
+                await asyncio.wait((starting, stopping), return_when=asyncio.FIRST_COMPLETED)
+                if starting.done():
+                    await starting
+                    await self._serve(port)
             except _NotStarted:
                 raise SystemExit(1) from None  # it has said why
             finally:
+                stopping.cancel()
+                starting.cancel()
+                await asyncio.gather(starting, return_exceptions=True)
                 await self._end_all()
+
+    async def _start_all(self, port: int) -> None:
+        # The first one alone: what is wrong, is wrong for all, and is said once.
+        await self._start(1, port)
+        await asyncio.gather(*(self._start(number, port) for number in range(2, self._options.workers + 1)))
 
     async def _serve(self, port: int) -> None:
         options = self._options
@@ -91,7 +102,9 @@ class _Supervisor:
     def _signal(self) -> None:
         for process in self._processes.values():
             if process.returncode is None:
-                process.send_signal(signal.SIGTERM)
+                # Not by the process's own method: that looks whether it has ended, and asyncio misses the end then.
+                with suppress(ProcessLookupError):
+                    os.kill(process.pid, signal.SIGTERM)
 
     async def _start(self, number: int, port: int) -> None:
         """Start a worker and wait until it is ready."""

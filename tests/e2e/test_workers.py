@@ -208,3 +208,25 @@ def test_an_interrupt_from_the_terminal_lets_requests_under_way_finish(node: Cal
     front = node("front", "--workers", "2")
     assert front.pid is not None
     assert {os.getpgid(worker) for worker in processes(front.pid)}.isdisjoint({os.getpgid(front.pid)})
+
+
+def test_a_supervisor_that_is_told_to_stop_while_it_starts_stops_at_once(cluster: Cluster, tmp_path: Path) -> None:
+    """Here its first worker waits for a lock of the database, and would wait on."""
+    import psycopg  # deferred, both: an optional dependency
+
+    from lambent.kv.engines.postgres_setup import SETUP_LOCK
+
+    url = cluster.schema()
+    with psycopg.connect(cluster.url()) as holder:
+        holder.execute("SELECT pg_advisory_lock(%s)", (SETUP_LOCK,))
+        options = ["--port", "0", "--data", str(tmp_path / "cloud"), "--workers", "2", "--store", url]
+        command = [str(BIN / "lambent"), "up", *options]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as supervisor:
+            waiting = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+            eventually(lambda: cluster.execute(waiting), 20)
+            (worker,) = processes(supervisor.pid)
+            supervisor.terminate()
+            said = supervisor.communicate(timeout=5)
+        assert said == ("", "")
+        assert supervisor.returncode == 0
+        assert not Path(f"/proc/{worker}").exists()

@@ -41,7 +41,10 @@ _TABLE: Final = (
     "CREATE TABLE lambent_kv (key bytea PRIMARY KEY, value bytea NOT NULL) "
     "WITH (fillfactor = 85, autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000)"
 )
-_MAY_WRITE: Final = "SELECT bool_and(has_table_privilege('lambent_kv', may)) FROM unnest(ARRAY['SELECT','INSERT','UPDATE','DELETE']) may"
+_MAY_WRITE: Final = (
+    "SELECT bool_and(has_table_privilege('lambent_kv', may)) "
+    "FROM unnest(ARRAY['SELECT', 'INSERT', 'UPDATE', 'DELETE']) AS may"
+)
 _COPY_OUT: Final = "COPY (SELECT key, value FROM lambent_kv ORDER BY key) TO STDOUT (FORMAT binary)"
 _COPY_IN: Final = "COPY lambent_kv (key, value) FROM STDIN (FORMAT binary)"
 
