@@ -19,6 +19,8 @@ WINDOW_NS = 2_000_000_000
 STEP_NS = 250_000_000
 FULL_RATE = 0.8
 """Serving fully: this part of the rate before the fault, over a window."""
+SLOW = "the full rate did not come back"
+"""The one problem that a busy machine alone can cause."""
 WRITES = ("put_object", "delete_object", "put_item", "delete_item", "transact_write_items")
 
 
@@ -89,7 +91,7 @@ def figures(drill: str, hosts: str, seen: Observed, outage: Outage) -> Figures:
     problems += [f"begun by the node that had slept, after another node had: {key}" for key in late]
     problems += faults
     if full_s is None:
-        problems.append("the full rate did not come back")
+        problems.append(SLOW)
     moments_lost = [stored.completed_ns for stored in lost] + [txn.completed_ns for txn, _ in gone]
     written = [o for o in seen.operations if o.outcome == "ok" and o.kind != "read" and o.held]
     appended = [t for t in seen.transactions if t.outcome == "ok" and any(isinstance(s, Append) for s in t.steps)]

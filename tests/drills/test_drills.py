@@ -16,7 +16,7 @@ from tests.history.operations import now_ns
 from tests.kv.postgres_cluster import find_binaries
 
 from . import faults
-from .figures import Figures, Outage, figures
+from .figures import SLOW, Figures, Outage, figures
 from .rig import Rig, cluster
 
 pytestmark = [
@@ -43,7 +43,7 @@ def drill(fault: Callable[[Rig], Outage], *, spaces: bool | None = None, settle_
 
 def promises_held(found: Figures) -> None:
     """Nothing lost, nothing out of order, and served again soon: how soon is for `make drills` on a quiet machine."""
-    assert found.problems == []
+    assert [problem for problem in found.problems if problem != SLOW] == []
     assert (found.lost, found.events_lost, found.late_acts) == (0, 0, 0)
     assert found.verdict == "linearisable, serialisable"
     assert found.acknowledged > 100
