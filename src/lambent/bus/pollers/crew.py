@@ -87,17 +87,21 @@ class Crew:
         self._late: set[asyncio.Future[None]] = set()
         self._stopping = False
         self._deafen = _nothing
+        self._watching: asyncio.Future[None] | None = None
 
     def start(self) -> None:
         """Begin: look what there is to poll, now and whenever a mapping changes."""
         self._deafen = self._cloud.store.listen(CHANGED, self._signal.set)
-        self._cloud.spawn(self._watch())
+        self._watching = asyncio.ensure_future(self._watch())
+        self._cloud.spawn(self._watching)
 
     async def stop(self, grace_s: float) -> None:
         """Receive no more, let batches under way end for `grace_s` seconds, and leave the leases to others."""
         self._stopping = True
         self._deafen()
         self._signal.set()
+        if self._watching is not None:  # it may be taking a lease just now
+            await asyncio.wait((self._watching,))
         for post in self._posts.values():
             post.close()
         tasks = self.tasks()
@@ -131,7 +135,8 @@ class Crew:
                 _log.warning("event source mappings cannot be looked at: %s", error)
             except Exception:  # whatever it is, a node that stops looking polls nothing new
                 _log.exception("event source mappings could not be looked at")
-            await self._signal.wait(self._cloud.clock.now_ns() + look_ns)
+            if not self._stopping:
+                await self._signal.wait(self._cloud.clock.now_ns() + look_ns)
 
     def _survey(self, tx: Reader) -> _View:
         shared = self._cloud.store.shared
@@ -233,7 +238,7 @@ class Crew:
         if not self._cloud.store.shared:
             return
         now_ns = self._cloud.clock.now_ns()
-        for place, post in self._posts.items():
+        for place, post in list(self._posts.items()):
             poller, count = post.poller, view.shares.get(place.mapping, 1)
             if not isinstance(poller, QueuePoller) or post.mapping.concurrency or place.share != str(count - 1):
                 continue

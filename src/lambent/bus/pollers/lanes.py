@@ -6,6 +6,7 @@ order.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
@@ -60,6 +61,7 @@ class Shard(Protocol):
     work: Work
     progress: Progress
     stopping: bool
+    putting: asyncio.Lock
 
     def advanced(self) -> None:
         """Records are done: there is room for more."""
@@ -162,7 +164,7 @@ class Lane:
         try:
             answer = await self._work.invoke(self._event(batch.records))
         except NotRun as reason:
-            if str(reason) != "throttled":
+            if not reason.passing:
                 await self._work.tell(str(reason))
             return [batch._replace(refused=batch.refused + 1)]
         if answer.error:
@@ -252,21 +254,26 @@ class Lane:
             await self._end_window()
 
     async def _put_away(self, told: Event | None = None) -> None:
-        def put(tx: Transaction) -> None:
-            put_position(self._shard, tx)
-            if told is not None:
-                tx.emit(told)
-            else:
-                note_result(tx, self._work.mapping, DONE)
-
-        await persist(self._work, put)
+        await put_away(self._shard, told)
         if told is None:
             self._work.well()
 
 
-def put_position(shard: Shard, tx: Transaction) -> None:
-    """Keep how far a shard is, at this moment: lanes commit in any order, and the last word has to be the newest."""
-    keys.positions.put(tx, shard.progress.position(), shard.work.mapping.id, shard.name)
+async def put_away(shard: Shard, told: Event | None = None) -> None:
+    """Keep how far a shard is, and emit `told` with it. One at a time, so that the last word is the newest; what is
+    kept is made here, on the event loop, for the transaction may run in another thread."""
+    mapping = shard.work.mapping
+    async with shard.putting:
+        position = shard.progress.position()
+
+        def put(tx: Transaction) -> None:
+            keys.positions.put(tx, position, mapping.id, shard.name)
+            if told is not None:
+                tx.emit(told)
+            else:
+                note_result(tx, mapping, DONE)
+
+        await persist(shard.work, put)
 
 
 async def persist(work: Work, fn: Callable[[Transaction], None]) -> None:

@@ -225,7 +225,7 @@ class QueuePoller:
             try:
                 return await self.work.invoke(payload)
             except NotRun as reason:
-                if str(reason) == "throttled":
+                if reason.passing:
                     self._throttled()
                 else:
                     await self._refused(str(reason))

@@ -16,7 +16,7 @@ from lambent.services.dynamodb.model import StreamRecord
 
 from . import keys
 from .keys import Position
-from .lanes import SECOND_NS, Lane, persist, put_position
+from .lanes import SECOND_NS, Lane, persist, put_away
 from .progress import Progress
 from .records import change, change_record
 from .signals import Signal
@@ -53,6 +53,7 @@ class ShardPoller:
         self.work = work
         self.name = name
         self.stopping = False
+        self.putting = asyncio.Lock()
         self.progress = Progress(Position(), work.mapping.parallel)
         self._signal = Signal(work.cloud.clock)
         self._lanes: list[Lane] = []
@@ -181,7 +182,7 @@ class ShardPoller:
                 progress.begin(record.id)
                 self._lanes[number].add(record)
         if progress.position().after != before:
-            await persist(self.work, lambda tx: put_position(self, tx))
+            await put_away(self)
         return bool(records)
 
 

@@ -6,9 +6,11 @@ import logging
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from lambent.blobs.errors import BlobsUnreachable
 from lambent.contracts.errors import ServiceError
 from lambent.contracts.functions import Invocation, TooManyRequests
 from lambent.contracts.ports import Cloud, Reader, Transaction
+from lambent.kv.errors import StoreError
 from lambent.services.lambda_.errors import ResourceNotFoundException
 from lambent.services.lambda_.mappings.filters import Filter
 from lambent.services.lambda_.mappings.keys import note_result
@@ -26,7 +28,12 @@ class LeaseLost(Exception):
 
 
 class NotRun(Exception):
-    """The function did not run, through no fault of the batch: it is throttled, or its role cannot be assumed."""
+    """The function did not run, through no fault of the batch. `passing`: it is throttled, or the store is away, so
+    that trying again soon is right; else somebody has to do something (its role cannot be assumed)."""
+
+    def __init__(self, reason: str, *, passing: bool = False) -> None:
+        super().__init__(reason)
+        self.passing = passing
 
 
 class Answer(NamedTuple):
@@ -87,7 +94,7 @@ class Work:
         try:
             found = await self.runnable()
             if found.function.reserved == 0:
-                raise NotRun("throttled")
+                raise NotRun("throttled", passing=True)
             invocation = Invocation(
                 request_id=self.cloud.ids.request_id(),
                 payload=payload,
@@ -96,10 +103,17 @@ class Work:
             )
             outcome = await self.cloud.compute.invoke(spec(found.function, found.config), invocation)
         except TooManyRequests:
-            raise NotRun("throttled") from None
+            raise NotRun("throttled", passing=True) from None
+        except (StoreError, BlobsUnreachable) as error:
+            raise NotRun(f"the store failed: {error}", passing=True) from None
         except ServiceError as error:
             missing = isinstance(error, ResourceNotFoundException)
             raise NotRun("Function does not exist" if missing else error.message) from None
+        except NotRun:
+            raise
+        except Exception as error:  # no sandbox, no interpreter, a bad archive: nothing that another batch would cure
+            _log.exception("%s cannot be run", self.mapping.target.qualified)
+            raise NotRun(f"{type(error).__name__}: {error}") from None
         return Answer(outcome.payload, outcome.error, found.config.version, invocation.request_id)
 
     async def commit(self, fn: Callable[[Transaction], None]) -> None:
