@@ -10,13 +10,12 @@ from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from .common import EndpointOption, Failure, RegionOption, find_endpoint
 
 TIMEOUT_S = 10.0
 _SHOWN = 50
+_TITLE_MAX = 80
 
 app = typer.Typer(
     name="mail", help="The built-in mailbox: mails, text messages, push notifications.", rich_markup_mode=None
@@ -51,13 +50,17 @@ def list_letters(
     if not letters:
         print("no letters")
         return
-    table = Table(box=None, pad_edge=False)
-    for name in ("NO", "WHEN", "KIND", "TO", "SUBJECT"):
-        table.add_column(name, no_wrap=True, overflow="ellipsis")
-    for letter in letters:
-        first = letter["subject"] or letter["body"].splitlines()[0][:80]
-        table.add_row(str(letter["number"]), _when(letter), letter["kind"], letter["to"], _plain(first))
-    Console(highlight=False, markup=False, soft_wrap=False).print(table)
+    rows = [("NO", "WHEN", "KIND", "TO", "SUBJECT")]
+    rows += [(str(one["number"]), _when(one), one["kind"], _plain(one["to"]), _title(one)) for one in letters]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    for row in rows:
+        cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
+        print("  ".join([*cells, row[-1]]).rstrip())
+
+
+def _title(letter: dict[str, Any]) -> str:
+    """What a letter is about: its subject, or how it begins."""
+    return _plain(letter["subject"] or " ".join(letter["body"].split())[:_TITLE_MAX])
 
 
 @app.command("show")
