@@ -74,7 +74,7 @@ async def test_a_wrong_secret_is_refused() -> None:
     ("request_", "status", "said"),
     [
         (signed("kinesis", "POST", "/", b"{}", x_amz_target="Kinesis_20131202.ListStreams"), 501, "kinesis"),
-        (signed("lambda", "GET", "/2015-03-31/event-source-mappings/"), 501, "ListEventSourceMappings"),
+        (signed("lambda", "GET", "/2020-04-22/code-signing-configs/"), 501, "ListCodeSigningConfigs"),
         (signed("iam", "POST", "/", form("Fly", Version="2010-05-08"), **FORM), 400, "InvalidAction"),
         (signed("iam", "POST", "/", b"", **FORM), 400, "MissingAction"),
         (signed("s3", "PUT", "/bucket?website", b"<WebsiteConfiguration/>"), 501, "PutBucketWebsite"),

@@ -7,10 +7,31 @@ from typing import Any, Final
 
 from lambent.contracts.errors import ServiceError
 
-from .base import Handler, Physical, Work, all_tags, chosen
+from .base import Handler, Physical, Work, all_tags, chosen, tag_changes
 from .lambda_ import NOT_FOUND
 
 _CONFLICT: Final = "ResourceConflictException"
+_MAPPING_FIXED: Final = frozenset(
+    ("Tags", "EventSourceArn", "StartingPosition", "StartingPositionTimestamp", "SelfManagedEventSource")
+)
+"""Properties of a mapping that UpdateEventSourceMapping does not take."""
+_MAPPING_DEFAULTS: Final[Mapping[str, Any]] = {
+    "Enabled": True,
+    "MaximumBatchingWindowInSeconds": 0,
+    "FilterCriteria": {},
+    "FunctionResponseTypes": [],
+    "MetricsConfig": {"Metrics": []},
+}
+_QUEUE_DEFAULTS: Final[Mapping[str, Any]] = {"BatchSize": 10, "ScalingConfig": {}}
+_STREAM_DEFAULTS: Final[Mapping[str, Any]] = {
+    "BatchSize": 100,
+    "BisectBatchOnFunctionError": False,
+    "DestinationConfig": {},
+    "MaximumRecordAgeInSeconds": -1,
+    "MaximumRetryAttempts": -1,
+    "ParallelizationFactor": 1,
+    "TumblingWindowInSeconds": 0,
+}
 
 
 class Permission(Handler):
@@ -109,15 +130,25 @@ class EventSourceMapping(Handler):
         return Physical(made["UUID"], {"Id": made["UUID"], "EventSourceMappingArn": arn})
 
     async def update(self, work: Work, physical: Physical, old: dict[str, Any], new: dict[str, Any]) -> Physical:
-        """Change the mapping."""
-        fixed = {"Tags", "EventSourceArn", "StartingPosition", "StartingPositionTimestamp", "SelfManagedEventSource"}
-        params = {key: value for key, value in new.items() if key not in fixed}
-        await work.call("lambda", "UpdateEventSourceMapping", UUID=physical.id, **params)
+        """Change the mapping; what the template no longer says is as if it had never been said."""
+        queue = ":sqs:" in new.get("EventSourceArn", "")
+        defaults = {**_MAPPING_DEFAULTS, **(_QUEUE_DEFAULTS if queue else _STREAM_DEFAULTS)}
+        params = {name: value for name, value in defaults.items() if name in old}
+        params |= {key: value for key, value in new.items() if key not in _MAPPING_FIXED}
+        if params != {key: value for key, value in old.items() if key not in _MAPPING_FIXED}:
+            await work.call("lambda", "UpdateEventSourceMapping", UUID=physical.id, **params)
+        removed, added = tag_changes(work, old, new)
+        arn = physical.attributes.get("EventSourceMappingArn", "")
+        if removed:
+            await work.call("lambda", "UntagResource", Resource=arn, TagKeys=removed)
+        if added:
+            await work.call("lambda", "TagResource", Resource=arn, Tags=added)
         return physical
 
     async def delete(self, work: Work, physical: Physical, properties: dict[str, Any]) -> None:
-        """Delete the mapping."""
-        await work.attempt(NOT_FOUND, "lambda", "DeleteEventSourceMapping", UUID=physical.id)
+        """Delete the mapping; one that is being deleted already is none of ours any more."""
+        gone = (*NOT_FOUND, "ResourceInUseException")
+        await work.attempt(gone, "lambda", "DeleteEventSourceMapping", UUID=physical.id)
 
 
 HANDLERS: Final[Mapping[str, Handler]] = {
