@@ -8,6 +8,8 @@ from typing import Any, ClassVar, NamedTuple
 
 from lambent.contracts.events import Delivery, Target
 from lambent.registry import load_target
+from lambent.services.sqs.events import SqsTarget
+from lambent.services.sqs.waiting import Waiting
 
 from ..compute import Run
 from ..loop import SECOND_NS, pause
@@ -50,6 +52,13 @@ class _Queues:
     async def check(self, target: str, principal: str, source: str, account: str) -> None:
         """Ask whose it is."""
         await self._for(target).check(target, principal, source, account)
+
+    @property
+    def waiting(self) -> Waiting:
+        """The service's long polls."""
+        real = self._for("")
+        assert isinstance(real, SqsTarget)
+        return real.waiting
 
     def _for(self, target: str) -> Target:
         if target == DEAD_QUEUE:

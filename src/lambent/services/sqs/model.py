@@ -23,6 +23,8 @@ IN_FLIGHT_MAX: Final = 120_000
 IN_FLIGHT_FIFO_MAX: Final = 20_000
 SHELVES_SHARED: Final = 8
 """Shelves of a queue in a store that other nodes have open too; elsewhere one does."""
+SKEW_MS: Final = 60_000
+"""How far the clocks of nodes may be apart before what one sends is seen late by another."""
 SEQUENCE_BASE: Final = 10**19
 """Added to sequence numbers, so that they have the twenty digits that AWS's have."""
 

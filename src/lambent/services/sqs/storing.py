@@ -6,7 +6,7 @@ from msgspec.structs import replace
 
 from . import keys, line
 from .books import Books, Desk
-from .model import DELAYED, INLINE_CHARACTERS_MAX, READY, Message, Queue
+from .model import DELAYED, INLINE_CHARACTERS_MAX, READY, SKEW_MS, Message, Queue
 
 
 def add(desk: Desk, queue: Queue, books: Books, message: Message, sequence: int = 0) -> int:
@@ -16,7 +16,9 @@ def add(desk: Desk, queue: Queue, books: Books, message: Message, sequence: int 
     changes: dict[str, object] = {}
     if len(message.body) > INLINE_CHARACTERS_MAX:
         tx.put(keys.numbered(keys.BODY, shelf, sequence), message.body.encode())
-        changes = {"body": "", "long": True}
+        changes |= {"body": "", "long": True}
+    if message.state == READY and queue.shelves > 1:
+        changes["visible_ms"] = desk.now_ms - SKEW_MS  # it is there for nodes whose clocks are behind, too
     if queue.fifo:
         changes["sequence"] = sequence
         tx.put(keys.ordered(shelf, message.group, sequence), b"\x00")
