@@ -9,6 +9,7 @@ from __future__ import annotations
 import importlib
 import os
 from typing import Any
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -26,6 +27,7 @@ from lambent.wire import Route
 
 _ANSWER_BYTES_MAX = 65_536
 _LETTERS_MAX = 1000
+_LETTERS_SHOWN = 50
 
 
 def _package(service: str) -> Any:
@@ -114,17 +116,24 @@ async def topics(cloud: Cloud, request: Request) -> Response:
 
 
 async def mailbox(cloud: Cloud, request: Request) -> Response:
-    """The built-in mailbox, as JSON: the newest letters, or the one of a number. For root, who signs where loopback
-    alone is no proof (`--auth strict`)."""
+    """The built-in mailbox, as JSON: the newest letters (`?limit=`), or the one of a number; a POST to `opt-out` says
+    what the owner of a phone says by STOP. For root, who signs where loopback is no proof (`--auth strict`)."""
     if not await _is_root(cloud, request):
         return json_response({"message": "The mailbox is for the root user."}, 403)
     number = request.path.removeprefix("/_lambent/mail").strip("/")
+    fields = dict(parse_qsl(request.query))
+    if number == "opt-out" and request.method == "POST":
+        account, region = fields.get("account", cloud.settings.account), fields.get("region", cloud.settings.region)
+        done = await _package("sns").opt_out(cloud, account, region, fields.get("number", ""))
+        return json_response({"message": "opted out" if done else "That is no phone number."}, 200 if done else 400)
     if number.isascii() and number.isdigit():
         one = await cloud.store.read(lambda tx: mail.letter(tx, int(number)))
         return (
             json_response(msgspec.to_builtins(one), 200) if one else json_response({"message": "No such letter."}, 404)
         )
-    found = await cloud.store.read(lambda tx: mail.letters(tx, _LETTERS_MAX))
+    limit = fields.get("limit", "")
+    count = min(int(limit), _LETTERS_MAX) if limit.isascii() and limit.isdigit() else _LETTERS_SHOWN
+    found = await cloud.store.read(lambda tx: mail.letters(tx, count))
     return json_response({"letters": [msgspec.to_builtins(one) for one in found]})
 
 

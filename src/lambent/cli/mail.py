@@ -7,7 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from typing import Annotated, Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 import typer
 
@@ -43,7 +43,7 @@ def list_letters(
     limit: Annotated[int, typer.Option(help="How many.", min=1, max=1000)] = _SHOWN,
 ) -> None:
     """List the newest letters, newest first."""
-    letters = _ask(find_endpoint(endpoint), "", region)["letters"][:limit]
+    letters = _ask(find_endpoint(endpoint), f"?limit={limit}", region)["letters"]
     if as_json:
         print(json.dumps(letters, indent=2))
         return
@@ -84,6 +84,17 @@ def show(
     print(_plain(letter["body"]))
 
 
+@app.command("opt-out")
+def opt_out(
+    number: Annotated[str, typer.Argument(help="The phone number, as in +15551234567.")],
+    endpoint: EndpointOption = None,
+    region: RegionOption = "us-east-1",
+) -> None:
+    """Answer text messages as a phone does by STOP: the number gets none any more (until OptInPhoneNumber)."""
+    query = urlencode({"number": number, "region": region})
+    print(_ask(find_endpoint(endpoint), f"/opt-out?{query}", region, "POST")["message"])
+
+
 def _when(letter: dict[str, Any]) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(letter["sent_ms"] / 1000))
 
@@ -96,9 +107,9 @@ def _plain(text: str) -> str:
     )
 
 
-def _ask(endpoint: str, path: str, region: str) -> dict[str, Any]:
+def _ask(endpoint: str, path: str, region: str, method: str = "GET") -> dict[str, Any]:
     url = f"{endpoint}/_lambent/mail{path}"
-    request = urllib.request.Request(url, headers=_signed(url, region))
+    request = urllib.request.Request(url, method=method, headers=_signed(method, url, region))
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
             found: dict[str, Any] = json.load(answer)
@@ -114,7 +125,7 @@ def _ask(endpoint: str, path: str, region: str) -> dict[str, Any]:
         raise Failure(f"no cloud answers at {endpoint}; start one with `lambent up --detach`") from None
 
 
-def _signed(url: str, region: str) -> dict[str, str]:
+def _signed(method: str, url: str, region: str) -> dict[str, str]:
     """Headers that prove who asks, when the user has credentials; a cloud on loopback asks for none."""
     # Deferred: botocore takes a while to load.
     import botocore.session
@@ -124,6 +135,6 @@ def _signed(url: str, region: str) -> dict[str, str]:
     credentials = botocore.session.get_session().get_credentials()
     if credentials is None:
         return {}
-    request = AWSRequest("GET", url, headers={"Host": urlsplit(url).netloc})
+    request = AWSRequest(method, url, headers={"Host": urlsplit(url).netloc})
     SigV4Auth(credentials, "sns", region).add_auth(request)
     return dict(request.headers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime
 import smtplib
+from email.headerregistry import Address
 from email.message import EmailMessage
 from email.utils import format_datetime
 from typing import Final
@@ -36,7 +37,7 @@ def compose(
     """A mail. `name` is the sender's as people read it; `headers` are further ones."""
     mail = EmailMessage()
     mail["Subject"] = _line(subject)
-    mail["From"] = f'"{_line(name).replace(chr(34), "")}" <{sender}>' if name else sender
+    mail["From"] = Address(_line(name), addr_spec=sender)
     mail["To"] = _line(to)
     mail["Date"] = format_datetime(datetime.datetime.fromtimestamp(sent_ms / 1000, datetime.UTC))
     mail["Message-ID"] = f"<{id}@{sender.rpartition('@')[2]}>"

@@ -27,6 +27,7 @@ _MAILS_MAX: Final = 50
 """How often AWS tries to hand a mail on, over six hours."""
 _MAIL_DELAYS_S: Final = (10, 10, 20, 40, 80, 160, 320, 600)
 _NS: Final = 1_000_000_000
+_PURGE_PAGE: Final = 500
 
 
 class _Sending(NamedTuple):
@@ -50,6 +51,7 @@ class SnsTarget:
             "chain": self._chain,
             "request": self._request,
             "replay": self._replay,
+            "purge": self._purge,
         }
 
     async def deliver(self, delivery: Delivery) -> None:
@@ -123,6 +125,22 @@ class SnsTarget:
             topic = self._current(tx, delivery, task)
             if topic is not None:
                 archiving.step(self._cloud, tx, topic, task)
+
+        await self._cloud.store.write(work)
+
+    async def _purge(self, delivery: Delivery, task: Task) -> None:
+        """Remove a page of what hangs on a deleted topic's id."""
+
+        def work(tx: Transaction) -> None:
+            left = _PURGE_PAGE
+            for table in (keys.duplicates, keys.duplicate_ends, keys.archive, keys.waiting, keys.chains):
+                begin, end = table.key(task.topic) + b"\x00", table.key(task.topic) + b"\xff"
+                rows = tx.scan(begin, end, limit=left) if left else []
+                for key, _ in rows:
+                    tx.delete(key)
+                left -= len(rows)
+            if not left:
+                tx.emit(delivery.event)
 
         await self._cloud.store.write(work)
 

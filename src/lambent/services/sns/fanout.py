@@ -15,7 +15,7 @@ from lambent import mail
 from lambent.contracts.events import Delivery, Event, Undeliverable
 from lambent.contracts.ports import Cloud, Inlet, Transaction
 
-from . import keys, letters, tasks
+from . import keys, letters, reports, tasks
 from .envelopes import Envelopes
 from .filtering import Sieve
 from .model import PRINCIPAL, Chain, Message, Subscription, Topic
@@ -92,8 +92,10 @@ class Round:
             tasks.emit(self._tx, self._topic, task)
 
     def _to_queue(self, subscription: Subscription) -> None:
-        inlet = _inlet(self._cloud)
         message, tx, topic = self.message, self._tx, self._topic
+        # What is reported is a task's work: a report is written as a role that has to be asked.
+        reported = reports.role(topic, "sqs", True) or reports.role(topic, "sqs", False)
+        inlet = None if reported else _inlet(self._cloud)
         chain = None
         if topic.fifo:
             chain = keys.chains.get(tx, topic.id, subscription.id, message.group)

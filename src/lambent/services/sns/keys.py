@@ -5,7 +5,7 @@ sns.topic               account, region, name
 sns.subscription        account, region, topic, subscription id
 sns.endpoint            topic id, protocol, endpoint: the subscription that has it
 sns.owned               account, region, topic's ARN, subscription id: an account's subscriptions, of whatever topic
-sns.removed             topic id: how many subscriptions were removed
+sns.counts              topic id: how many subscriptions there are and were
 sns.token               token
 sns.duplicate           topic id, scope (a group, or empty), deduplication id
 sns.duplicate_end       topic id, until, scope, deduplication id: in the order in which they end
@@ -23,6 +23,8 @@ sns.sms, sns.opted_out, sns.sandbox    account, region [, number]
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from lambent.contracts import arn
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kv.table import Table
@@ -32,6 +34,7 @@ from .model import (
     Application,
     Chain,
     Count,
+    Counts,
     Device,
     Duplicate,
     Mark,
@@ -50,7 +53,7 @@ topics = Table("sns.topic", Topic)
 subscriptions = Table("sns.subscription", Subscription)
 endpoints = Table("sns.endpoint", Named)
 owned = Table("sns.owned", Owned)
-removed = Table("sns.removed", Count)
+counts = Table("sns.counts", Counts)
 tokens = Table("sns.token", Token)
 duplicates = Table("sns.duplicate", Duplicate)
 duplicate_ends = Table("sns.duplicate_end", Mark)
@@ -128,16 +131,31 @@ def same_endpoint(tx: Reader, topic: Topic, protocol: str, endpoint: str) -> Sub
 
 
 def put_subscription(tx: Transaction, topic: Topic, new: Subscription) -> None:
-    """Store a subscription, with its indexes."""
+    """Store a subscription, with its indexes and counts."""
+    _count(tx, topic, subscription_at(tx, topic.arn, new.id), new)
     subscriptions.put(tx, new, topic.account, topic.region, topic.name, new.id)
     endpoints.put(tx, Named(new.id), topic.id, new.protocol, _endpoint_key(new.endpoint))
     owned.put(tx, Owned(new.topic), new.owner, topic.region, new.topic, new.id)
 
 
 def delete_subscription(tx: Transaction, topic: Topic, old: Subscription) -> None:
-    """Remove a subscription of an existing topic, and count it."""
+    """Remove a subscription of an existing topic."""
+    _count(tx, topic, old, None)
     subscriptions.delete(tx, topic.account, topic.region, topic.name, old.id)
     endpoints.delete(tx, topic.id, old.protocol, old.endpoint)
     owned.delete(tx, old.owner, topic.region, old.topic, old.id)
-    count = removed.get(tx, topic.id)
-    removed.put(tx, Count(1 + (count.value if count else 0)), topic.id)
+
+
+def _count(tx: Transaction, topic: Topic, old: Subscription | None, new: Subscription | None) -> None:
+    found = counts.get(tx, topic.id) or Counts()
+    for subscription, step in ((old, -1), (new, 1)):
+        if subscription is not None:
+            found = Counts(
+                confirmed=found.confirmed + step * (not subscription.pending),
+                pending=found.pending + step * subscription.pending,
+                filtered=found.filtered + step * bool(subscription.filter),
+                removed=found.removed,
+            )
+    if new is None:
+        found = replace(found, removed=found.removed + 1)
+    counts.put(tx, found, topic.id)

@@ -168,6 +168,15 @@ class Count(msgspec.Struct, frozen=True):
     value: int
 
 
+class Counts(msgspec.Struct, frozen=True):
+    """How many subscriptions a topic has: confirmed, pending, with a filter policy; and how many were removed."""
+
+    confirmed: int = 0
+    pending: int = 0
+    filtered: int = 0
+    removed: int = 0
+
+
 class Mark(msgspec.Struct, frozen=True):
     """An index entry: everything is in its key."""
 

@@ -89,9 +89,16 @@ def _check_throttle(value: Any, where: str) -> dict[str, Any]:
 def _check_request(value: Any, where: str) -> dict[str, Any]:
     given = _object(value, where, ("headerContentType",))
     kind = given.get("headerContentType")
-    if kind is not None and (not isinstance(kind, str) or kind.partition(";")[0].strip() not in _CONTENT_TYPES):
+    if kind is not None and not _is_content_type(kind):
         raise _refuse(f"{where}.headerContentType is not supported: {kind}")
     return given
+
+
+def _is_content_type(kind: Any) -> bool:
+    # It becomes a header: no line may end in it.
+    if not isinstance(kind, str) or not kind.isascii() or not kind.isprintable():
+        return False
+    return kind.partition(";")[0].strip() in _CONTENT_TYPES
 
 
 def read_topic(text: str) -> dict[str, Any]:

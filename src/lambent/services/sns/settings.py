@@ -14,7 +14,7 @@ from lambent.policy import MalformedPolicyDocument, parse_document
 
 from . import archiving, keys, retrying
 from .errors import invalid
-from .model import Topic
+from .model import Counts, Topic
 
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,256}")
 _FIFO: Final = ".fifo"
@@ -153,13 +153,10 @@ def show(tx: Reader, topic: Topic) -> dict[str, str]:
         "Policy": topic.policy or default_policy(topic),
         "EffectiveDeliveryPolicy": orjson.dumps(retrying.effective_topic(topic)).decode(),
     }
-    pending = confirmed = 0
-    for subscription in keys.of_topic(tx, topic):
-        pending, confirmed = pending + subscription.pending, confirmed + (not subscription.pending)
-    removed = keys.removed.get(tx, topic.id)
-    found["SubscriptionsConfirmed"] = str(confirmed)
-    found["SubscriptionsPending"] = str(pending)
-    found["SubscriptionsDeleted"] = str(removed.value if removed is not None else 0)
+    counts = keys.counts.get(tx, topic.id) or Counts()
+    found["SubscriptionsConfirmed"] = str(counts.confirmed)
+    found["SubscriptionsPending"] = str(counts.pending)
+    found["SubscriptionsDeleted"] = str(counts.removed)
     if topic.fifo:
         found["FifoTopic"] = "true"
         found["ContentBasedDeduplication"] = "false"

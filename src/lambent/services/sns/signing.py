@@ -48,12 +48,18 @@ def certificate(tx: Reader, name: str) -> str | None:
 
 def sign(key: SigningKey, data: bytes, version: str) -> str:
     """The signature in base64: of the SHA-1 digest for version 1, of the SHA-256 one for 2."""
+    return _sign(key.key, data, version)
+
+
+@lru_cache(32)
+def _sign(pem: str, data: bytes, version: str) -> str:
+    # Cached, because the tasks of one message to many endpoints follow one another, and a signature takes 250 us.
     # Deferred: a cloud without topics need not load cryptography.
     from cryptography.hazmat.primitives import hashes
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 
     digest = hashes.SHA256() if version == "2" else hashes.SHA1()  # AWS's version 1 is SHA-1
-    return base64.b64encode(_loaded(key.key).sign(data, PKCS1v15(), digest)).decode()
+    return base64.b64encode(_loaded(pem).sign(data, PKCS1v15(), digest)).decode()
 
 
 @lru_cache(4)

@@ -161,7 +161,8 @@ def with_attributes(topic: Topic, subscription: Subscription, given: dict[str, s
 
 def check_limits(tx: Reader, topic: Topic) -> None:
     """A topic has so many filter policies at most."""
-    if sum(1 for subscription in keys.of_topic(tx, topic) if subscription.filter) >= FILTERS_MAX:
+    counts = keys.counts.get(tx, topic.id)
+    if counts is not None and counts.filtered >= FILTERS_MAX:
         raise FilterPolicyLimitExceeded("Filter policy limit exceeded")
 
 

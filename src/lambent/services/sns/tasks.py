@@ -22,6 +22,7 @@ class Task(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     `fan`: send `message` to the subscriptions after the id `after`. `deliver`: send it to `subscription`. `chain`: send
     the first waiting message of `group`, as link number `link`. `request`: send `body` (a request for confirmation)
     to the endpoint of `subscription`. `replay`: send what is archived after `after`; `link` numbers the replay.
+    `purge`: remove a page of what a deleted topic left.
     `topic` is the topic's id: a task of a deleted topic does nothing.
     """
 

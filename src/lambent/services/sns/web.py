@@ -14,8 +14,9 @@ from lambent.contracts.errors import ServiceError
 from lambent.contracts.http import Request, Response
 from lambent.contracts.ports import Cloud
 
-from . import signing
+from . import keys, signing, subscribing
 from .errors import InvalidParameter
+from .model import Mark
 
 _PREFIX: Final = "/_lambent/sns/"
 _NAMESPACE: Final = "http://sns.amazonaws.com/doc/2010-03-31/"
@@ -41,6 +42,14 @@ async def serve(cloud: Cloud, request: Request) -> Response:
     if page == "unsubscribe.html":
         return await _person(cloud, fields, "Unsubscribe", _ended)
     return Response(404, [("content-type", "text/plain")], b"Lambent has no such door.\n")
+
+
+async def opt_out(cloud: Cloud, account: str, region: str, number: str) -> bool:
+    """The owner of a phone number wants no more text messages of an account; False when it is no number."""
+    if not number.startswith("+") or not subscribing.is_number(number):
+        return False
+    await cloud.store.write(lambda tx: keys.opted_out.put(tx, Mark(), account, region, number))
+    return True
 
 
 async def _call(cloud: Cloud, fields: dict[str, str], operation: str) -> dict[str, Any]:

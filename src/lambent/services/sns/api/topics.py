@@ -11,11 +11,12 @@ from lambent.contracts.errors import generic
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Check, Context
 
-from .. import keys, settings
+from .. import keys, settings, tasks
 from ..errors import NotFound, invalid
 from ..model import PAGE, Topic
 from ..service import after, ask, on_topic, paged, sns, topic_arn
 from ..tagging import read_tags
+from ..tasks import Task
 
 
 def _authorize_create(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[Check]:
@@ -74,11 +75,10 @@ def delete_topic(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
     keys.topics.delete(tx, topic.account, topic.region, topic.name)
     for subscription in keys.of_topic(tx, topic):
         keys.delete_subscription(tx, topic, subscription)
-    keys.removed.delete(tx, topic.id)
+    keys.counts.delete(tx, topic.id)
     keys.sequences.delete(tx, topic.id)
-    for table in (keys.duplicates, keys.duplicate_ends, keys.archive, keys.waiting, keys.chains):
-        for key, _ in table.scan(tx, topic.id):
-            tx.delete(key)
+    if topic.fifo:
+        tasks.emit(tx, topic, Task(kind="purge", topic=topic.id))
 
 
 @sns.operation(tx="read", authorize=on_topic("sns:GetTopicAttributes"))
