@@ -101,6 +101,18 @@ class PollingCloud(TestCloud):
         await self.call("sqs", "CreateQueue", QueueName=name, Attributes=given)
         return f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"
 
+    async def allow_topic(self, name: str, topic: str) -> None:
+        """Let a topic send to a queue."""
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "sns.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}",
+            "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+        }
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        await self.call("sqs", "SetQueueAttributes", QueueUrl=url(name), Attributes={"Policy": policy})
+
     async def send(self, *bodies: Any, name: str = "q", **params: Any) -> None:
         """Send messages; what is no text goes as JSON."""
         for body in bodies:

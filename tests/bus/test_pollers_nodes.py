@@ -168,6 +168,26 @@ def test_a_message_in_the_hands_of_a_node_that_dies_before_the_delete_comes_agai
     run(body)
 
 
+def test_a_batch_of_a_stream_whose_node_dies_before_it_is_put_away_comes_again() -> None:
+    async def body(first: PollingCloud, second: PollingCloud) -> None:
+        await first.map(await first.stream(), BatchSize=1)
+        (holder,) = await holders(first)
+        dying, other = (first, second) if holder == first.store.node else (second, first)
+
+        async def behave(event: dict[str, Any]) -> None:
+            if len(first.batches) == 2:
+                dying.store.die()
+
+        first.compute.behave = behave
+        await other.write("a", "b", "c")
+        await turns()
+        await dying.die()
+        await beat(other, times=SILENT_BEATS + 2)
+        assert first.batches == [["a"], ["b"], ["b"], ["c"]]
+
+    run(body)
+
+
 def test_a_busy_queue_is_polled_by_more_nodes_and_by_one_when_it_is_idle() -> None:
     async def body(first: PollingCloud, second: PollingCloud) -> None:
         gate = asyncio.Event()

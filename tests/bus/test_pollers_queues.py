@@ -302,3 +302,22 @@ def test_large_messages_go_in_several_batches() -> None:
         assert await cloud.depth() == (0, 0)
 
     run(body)
+
+
+def test_an_idle_queue_costs_a_long_poll_every_twenty_seconds() -> None:
+    async def body(cloud: PollingCloud) -> None:
+        await cloud.map(await cloud.queue())
+        await cloud.advance(60)
+        asked: list[str] = []
+        call = cloud.api.call
+
+        async def counted(caller: Any, region: str, service: str, operation: str, params: Any) -> dict[str, Any]:
+            asked.append(operation)
+            return await call(caller, region, service, operation, params)
+
+        cloud.api.call = counted  # type: ignore[method-assign]
+        await cloud.advance(600)
+        assert asked.count("ReceiveMessage") <= 31
+        assert len(asked) <= 42
+
+    run(body)

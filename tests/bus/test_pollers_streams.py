@@ -107,6 +107,24 @@ def test_what_fails_too_often_is_told_to_the_destination() -> None:
     run(body)
 
 
+def test_a_topic_can_be_told_of_failures() -> None:
+    async def body(cloud: PollingCloud) -> None:
+        heard = await cloud.queue("heard")
+        topic = (await cloud.call("sns", "CreateTopic", Name="failures"))["TopicArn"]
+        raw = {"RawMessageDelivery": "true"}
+        await cloud.allow_topic("heard", topic)
+        await cloud.call("sns", "Subscribe", TopicArn=topic, Protocol="sqs", Endpoint=heard, Attributes=raw)
+        destination = {"OnFailure": {"Destination": topic}}
+        await cloud.map(await cloud.stream(), MaximumRetryAttempts=0, DestinationConfig=destination)
+        cloud.compute.behave = bad("a")
+        await cloud.write("a")
+        await turns(200)
+        (told,) = await cloud.bodies("heard")
+        assert told["requestContext"]["condition"] == "RetryAttemptsExhausted"
+
+    run(body)
+
+
 def test_a_bucket_gets_the_batch_itself_too() -> None:
     async def body(cloud: PollingCloud) -> None:
         await cloud.call("s3", "CreateBucket", Bucket="failures")
