@@ -8,7 +8,7 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
@@ -38,6 +38,8 @@ from lambent.wire import Route
 BASES = ("localhost", "localhost.localdomain", "lambent.localhost", "amazonaws.com", "127.0.0.1", "[::1]")
 """Host names below which services and buckets have names of their own."""
 
+Door = Callable[[], asyncio.Protocol]
+
 _FIRST_COLLECTION_NS = 60 * 1_000_000_000
 _COLLECTION_NS = 3600 * 1_000_000_000
 
@@ -65,10 +67,11 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 class LazyCompute:
     """The compute room, opened by the first call that needs it: a cloud without functions starts without it."""
 
-    def __init__(self, cloud: Cloud, folder: Path, machine: Machine) -> None:
+    def __init__(self, cloud: Cloud, folder: Path, machine: Machine, door: Door | None) -> None:
         self._cloud = cloud
         self._folder = folder
         self._machine = machine
+        self._door = door
         self._room: Compute | None = None
         self._opening = threading.Lock()
 
@@ -85,6 +88,7 @@ class LazyCompute:
             self._cloud.ids,
             self._folder,
             endpoint=self._cloud.settings.endpoint,
+            door=self._door,
             share=self._machine.share,
             runtimes_folder=self._machine.runtimes or None,
         )
@@ -136,12 +140,21 @@ class Pace:
 
 
 class Node(Cloud):
-    """The rooms of one node, connected; `door` answers requests."""
+    """The rooms of one node, connected; `door` answers requests. `inside` makes the protocol for what functions connect
+    to from their sandboxes (None: they are carried to the node's own address)."""
 
     directory: IamDirectory
     members: Members
 
-    def __init__(self, settings: Settings, clock: Clock, ids: Ids, found: engines.Engines, machine: Machine) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        ids: Ids,
+        found: engines.Engines,
+        machine: Machine,
+        inside: Door | None = None,
+    ) -> None:
         self.settings = settings
         self.clock = clock
         self.ids = ids
@@ -156,7 +169,7 @@ class Node(Cloud):
         self.targets = Targets(self)
         dispatcher = Dispatcher(self, load_service, wire.validate)
         self.api = dispatcher
-        self.compute = LazyCompute(self, Path(settings.data), machine)
+        self.compute = LazyCompute(self, Path(settings.data), machine, inside)
         self.relay = Relay(self, self.store.node, alone=not self.store.shared)
         self.pollers = pollers.Pollers(self)
         forget = (_forget_slots, pollers.forget_node)

@@ -109,7 +109,9 @@ async def _serve(options: NodeOptions) -> None:
         raise
     settings = options.settings(server.port)
     machine = app.Machine(share=1 / options.workers, runtimes=str(options.folder / "runtimes"), worker=options.worker)
-    cloud = app.Node(settings, clock, ids, found, machine)
+    # Functions have a door of their own: one that runs on while the node drains still reaches the cloud.
+    inside = edge.Server(gate, edge.Limits(), clock, ids, "Lambent")
+    cloud = app.Node(settings, clock, ids, found, machine, inside.accept)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -141,6 +143,7 @@ async def _serve(options: NodeOptions) -> None:
         await control.close()
         await _finish(server, cloud, stop)
         await cloud.stop()
+        await inside.close(0)
         notes.unlink(missing_ok=True)
 
 

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from .node import Node
-from .test_lambda import create, written
+from .test_lambda import create, role, written
 
 pytestmark = pytest.mark.e2e
 BODY = b"x" * 100_000
@@ -100,3 +100,29 @@ def test_a_function_cut_short_by_a_stop_has_used_up_no_attempt(own: Node) -> Non
     own.start()
     messages = [event["message"] for event in written(own, "/aws/lambda/slow", "finished")]
     assert [word for word in messages if word in {"begun\n", "finished\n"}] == ["begun\n", "begun\n", "finished\n"]
+
+
+CALLS_BACK = """
+import time
+import boto3
+def handler(event, context):
+    print("begun", flush=True)
+    time.sleep(1)
+    boto3.client("s3").put_object(Bucket="late", Key="key", Body=b"made while the node drained")
+"""
+
+
+def test_a_function_that_runs_while_the_node_drains_still_reaches_the_cloud(own: Node) -> None:
+    own.client("s3").create_bucket(Bucket="late")
+    create(own, "late", CALLS_BACK, Timeout=10, Role=role(own, "late", "logs:*", "s3:*"))
+    functions = own.client("lambda")
+    functions.put_function_event_invoke_config(FunctionName="late", MaximumRetryAttempts=0)
+    functions.invoke(FunctionName="late", InvocationType="Event")
+    written(own, "/aws/lambda/late", "begun")
+    own.signal(signal.SIGTERM)
+    assert own.wait(8) == 0
+    own.start()
+    body = own.client("s3").get_object(Bucket="late", Key="key")["Body"].read()
+    assert body == b"made while the node drained"
+    messages = [event["message"] for event in written(own, "/aws/lambda/late", "REPORT")]
+    assert messages.count("begun\n") == 1, "it was not run again for it"

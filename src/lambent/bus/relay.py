@@ -89,7 +89,8 @@ class Relay:
         try:
             await waiting
         except asyncio.CancelledError:
-            _log.warning("stopped with %d deliveries under way; they are repeated", self._under_way)
+            if self._under_way:
+                _log.warning("stopped with %d deliveries under way; they are repeated", self._under_way)
         finally:
             limit.cancel()
 

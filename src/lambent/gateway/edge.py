@@ -26,7 +26,8 @@ _log = logging.getLogger("lambent.gateway.edge")
 
 
 class Server:
-    """A running edge. `port` is the one it listens on; `connections` how many are open."""
+    """A running edge. `port` is the one it listens on (0 when it was not told to listen, and serves what `accept` gets
+    only); `connections` how many are open."""
 
     def __init__(self, handler: Handler, limits: Limits, clock: Clock, ids: Ids, name: str) -> None:
         self.handler = handler
@@ -65,6 +66,10 @@ class Server:
         else:
             self._door = _Door(self, _listen(host, port, reuse_port), context)
             self.port = self._door.socket.getsockname()[1]
+
+    def accept(self) -> asyncio.Protocol:
+        """A protocol for a connection that somebody else has accepted: plain HTTP, on a port of theirs."""
+        return Connection(self, False)
 
     def add(self, connection: Connection) -> bool:
         """A connection has opened; False when there are too many."""
