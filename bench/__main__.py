@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import cases, dynamodb, sns, sqs
+from . import cases, dynamodb, event_sources, sns, sqs
 from .server import Server, cpu_s, lambent, listener
 from .signed import write_script
 
@@ -96,6 +96,8 @@ def run_all(server: Server, seconds: int, only: str, runtime: str) -> list[list[
                 print(" ".join(rows[-1]), file=sys.stderr, flush=True)
         if only in sqs.CYCLE:
             rows += sqs.cycles(server, seconds)
+        if only in event_sources.ROWS:
+            rows += event_sources.rows(server)
         if only in "cold start":
             rows.append(cold_starts(server))
     return rows

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import io
 import json
+import os
 import statistics
 import sys
 import tempfile
@@ -20,8 +21,11 @@ from typing import Any
 from .cases import client
 from .server import Server, lambent
 
-LATENCY = "latency"
-DRAIN = "drain"
+LATENCY = f"bench-latency-{os.getpid()}"
+DRAIN = f"bench-drain-{os.getpid()}"
+ROWS = "SQS to function"
+"""The name of the row that the others of its kind are measured with."""
+COUNT = 200
 BATCH = 10
 PAUSE_S = 0.02
 _TIMEOUT_S = 120.0
@@ -126,13 +130,13 @@ def _emptied(server: Server, queue: str) -> None:
         time.sleep(PAUSE_S)
 
 
-def rows(server: Server, count: int) -> list[list[str]]:
+def rows(server: Server, count: int = COUNT) -> list[list[str]]:
     """Rows for the table of `python -m bench`."""
     taken_ms = latency(server, count)
     p50, p99 = statistics.median(taken_ms), taken_ms[int(len(taken_ms) * 0.99)]
     rate = drain(server, count * BATCH)
     return [
-        ["SQS to function", "", "", "", f"{p50:.2f}", f"{p99:.2f}", f"of {len(taken_ms)}, from before SendMessage"],
+        [ROWS, "", "", "", f"{p50:.2f}", f"{p99:.2f}", f"of {len(taken_ms)}, from before SendMessage"],
         ["SQS drained by a function", f"{rate:,.0f}", "", "", "", "", "messages, batches of 10, 5 at a time"],
     ]
 
@@ -140,7 +144,7 @@ def rows(server: Server, count: int) -> list[list[str]]:
 def main() -> None:
     """Measure a Lambent of its own, and print."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--count", type=int, default=COUNT)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, lambent(Path(folder)) as server:
         for row in rows(server, options.count):
