@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from lambent.contracts.caller import Caller, root
+from lambent.contracts.caller import ANONYMOUS, Caller, root
 from lambent.contracts.errors import ServiceError
+from lambent.services.sqs import service
 
 from ..support import ACCOUNT
 from .support import SqsCloud, arn, refused, url, user
@@ -57,6 +58,18 @@ async def test_a_queues_policy_lets_in_and_keeps_out() -> None:
     await allow(cloud, Effect="Deny")
     with pytest.raises(ServiceError, match="explicit deny in a resource-based policy"):
         await send_as(cloud, root(ACCOUNT))
+
+
+async def test_a_policy_may_let_in_who_does_not_sign() -> None:
+    cloud = await queue()
+    with pytest.raises(ServiceError, match="Access Denied"):
+        await send_as(cloud, ANONYMOUS)
+    await allow(cloud)
+    await send_as(cloud, ANONYMOUS)
+    with pytest.raises(ServiceError, match="Access Denied"):
+        await cloud.call("sqs", "ReceiveMessage", ANONYMOUS, QueueUrl=url("q"))
+    assert service.operations["SendMessage"].anonymous
+    assert not service.operations["CreateQueue"].anonymous
 
 
 async def test_a_batch_asks_for_the_same_permission() -> None:

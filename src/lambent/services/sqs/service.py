@@ -89,7 +89,8 @@ def on_queue(
             queue = req[QUEUE] = keys.queues.get(tx, *place)
             return [access(asked, place, queue)]
 
-        sqs.operation(tx=tx, authorize=authorize)(function)
+        # A policy may let in everybody, also who does not sign.
+        sqs.operation(tx=tx, authorize=authorize, anonymous=True)(function)
         return function
 
     return register
