@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from lambent.contracts.caller import root
 from lambent.contracts.errors import NotBuilt, ServiceError
 from lambent.contracts.http import Request
+from lambent.kit import Context
 from lambent.services.lambda_ import blobs_in_use, downloads
 from lambent.services.lambda_.errors import (
     InvalidParameterValueException,
@@ -19,6 +21,7 @@ from lambent.services.lambda_.errors import (
     ResourceConflictException,
     ResourceNotFoundException,
 )
+from tests.support import ACCOUNT, REGION
 
 from .support import ARN, NAME, ROLE, LambdaCloud, zipped
 
@@ -67,6 +70,22 @@ def test_a_function_is_created_and_described_as_aws_does() -> None:
         assert "StateReason" not in found["Configuration"]
         with pytest.raises(ResourceConflictException, match="Function already exist: second"):
             await cloud.create(FunctionName="second")
+
+    run(body)
+
+
+def test_code_is_downloaded_from_the_host_that_the_client_asked() -> None:
+    async def body(cloud: LambdaCloud) -> None:
+        async def base(secure: bool, *headers: tuple[str, str]) -> str:
+            request = Request("GET", "/", headers=dict(headers), secure=secure)
+            ctx = Context(cloud, root(ACCOUNT), REGION, "id", request)
+            return (await cloud.store.write(lambda tx: downloads.location(ctx, tx, "blob", 1))).partition("/_lambent/")[
+                0
+            ]
+
+        assert await base(True, ("host", "balancer.example")) == "https://balancer.example"
+        assert await base(False, ("host", "10.0.0.1:4566")) == "http://10.0.0.1:4566"
+        assert await base(False) == cloud.settings.endpoint
 
     run(body)
 

@@ -13,6 +13,7 @@ from urllib.parse import parse_qs
 
 from lambent.contracts.http import FileSlice, Request, Response
 from lambent.contracts.ports import Cloud, Reader
+from lambent.kit import Context
 
 from . import keys
 
@@ -21,11 +22,15 @@ LIFETIME_S = 600
 _NS = 1_000_000_000
 
 
-def location(cloud: Cloud, tx: Reader, blob: str, size: int) -> str:
-    """The address of an archive of `size` bytes."""
+def location(ctx: Context, tx: Reader, blob: str, size: int) -> str:
+    """The address of an archive of `size` bytes, on the host that the client asked: a load balancer's, perhaps."""
+    cloud = ctx.cloud
+    base = cloud.settings.endpoint
+    if ctx.request is not None and ctx.request.headers.get("host"):
+        base = f"{'https' if ctx.request.secure else 'http'}://{ctx.request.headers.get('host')}"
     expires_s = cloud.clock.now_ns() // _NS + LIFETIME_S
     signature = _sign(keys.secret(tx), blob, size, expires_s)
-    return f"{cloud.settings.endpoint}{PATH}{blob}?size={size}&expires={expires_s}&signature={signature}"
+    return f"{base}{PATH}{blob}?size={size}&expires={expires_s}&signature={signature}"
 
 
 def _sign(key: bytes, blob: str, size: int, expires_s: int) -> str:

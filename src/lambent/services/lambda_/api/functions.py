@@ -187,7 +187,7 @@ def get_function(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any
     code = found.config.code
     result: dict[str, Any] = {
         "Configuration": config_view(found.function, found.config, qualified=bool(target.qualifier)),
-        "Code": {"RepositoryType": "S3", "Location": downloads.location(ctx.cloud, tx, code.blob, code.size)},
+        "Code": {"RepositoryType": "S3", "Location": downloads.location(ctx, tx, code.blob, code.size)},
     }
     if found.function.tags:
         result["Tags"] = found.function.tags

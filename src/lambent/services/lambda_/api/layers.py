@@ -79,7 +79,7 @@ async def publish_layer_version(ctx: Context, req: dict[str, Any]) -> dict[str, 
         )
         keys.layer_versions.put(tx, record, *_place(layer))
         keys.ensure_secret(tx, ctx.cloud.ids)
-        return whole_layer_view(layer, record, downloads.location(ctx.cloud, tx, archive.blob, archive.size))
+        return whole_layer_view(layer, record, downloads.location(ctx, tx, archive.blob, archive.size))
 
     return await ctx.cloud.store.write(put)
 
@@ -91,7 +91,7 @@ def get_layer_version(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str
     if record is None:
         raise no_resource()
     archive = record.archive
-    return whole_layer_view(layer, record, downloads.location(ctx.cloud, tx, archive.blob, archive.size))
+    return whole_layer_view(layer, record, downloads.location(ctx, tx, archive.blob, archive.size))
 
 
 @lambda_.operation(tx="read", authorize=_on_version("GetLayerVersion"))
