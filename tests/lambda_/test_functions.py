@@ -151,7 +151,6 @@ def test_what_aws_refuses(settings: dict[str, Any], message: str) -> None:
         ({"SnapStart": {"ApplyOn": "PublishedVersions"}}, "SnapStart"),
         ({"LoggingConfig": {"LogFormat": "JSON"}}, "LogFormat"),
         ({"Runtime": "ruby3.4"}, "python3.11, python3.12"),
-        ({"DeadLetterConfig": {"TargetArn": "arn:aws:sns:us-east-1:000000000000:t"}}, "sns"),
     ],
 )
 def test_what_is_not_built_is_named(settings: dict[str, Any], named: str) -> None:
