@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+from lambent.contracts.clock import sleep_until
 from lambent.contracts.functions import TooManyRequests
 
-from .polling import QUEUE, Broken, PollingCloud, run, turns, url
+from .polling import QUEUE, SECOND_NS, Broken, PollingCloud, run, turns, url
 
 
 def test_a_message_reaches_the_function_and_is_deleted() -> None:
@@ -150,6 +151,25 @@ def test_a_throttled_batch_is_tried_again_and_not_lost() -> None:
             for record in event["Records"]
         } == {"1"}
         assert await cloud.depth() == (0, 0)
+
+    run(body)
+
+
+def test_a_worker_with_two_slots_is_kept_busy_and_nothing_is_received_twice() -> None:
+    async def body(cloud: PollingCloud) -> None:
+        await cloud.map(await cloud.queue(VisibilityTimeout=30), BatchSize=1)
+
+        async def behave(event: dict[str, Any]) -> None:
+            if cloud.compute.running > 2:
+                raise TooManyRequests
+            await sleep_until(cloud.clock, cloud.clock.now_ns() + SECOND_NS)
+
+        cloud.compute.behave = behave
+        await cloud.send(*(str(number) for number in range(60)))
+        await cloud.advance(36, 0.1)
+        assert await cloud.depth() == (0, 0), "two a second, and a little more"
+        records = [record for event in cloud.compute.events for record in event["Records"]]
+        assert {record["attributes"]["ApproximateReceiveCount"] for record in records} == {"1"}
 
     run(body)
 

@@ -60,6 +60,7 @@ class QueuePoller:
         self._arrived = Signal(work.cloud.clock)
         self._receiving: asyncio.Future[Any] | None = None
         self._carried: list[Record] = []
+        self._parked: list[Signal] = []
         self._grow_ns = 0
         self._step = CONCURRENCY_FIRST
         self._quiet_ns = 0
@@ -73,8 +74,8 @@ class QueuePoller:
     def stop(self) -> None:
         """Receive no more; `run` returns then."""
         self.stopping = True
-        self._signal.set()
-        self._arrived.set()
+        for signal in (self._signal, self._arrived, *self._parked):
+            signal.set()
         if self._receiving is not None:
             self._receiving.cancel()
 
@@ -121,7 +122,8 @@ class QueuePoller:
         return self.busy < self.limit
 
     def _throttled(self) -> None:
-        self.limit = max(1, min(self.limit, self.busy) - 1)
+        """A batch more waits for a slot: as many as run now are enough for a while."""
+        self.limit = max(1, min(self.limit, self.busy - len(self._parked)))
         self._step = 1
         self._grow_ns = self.work.now_ns + CAUTIOUS_NS
 
@@ -214,6 +216,8 @@ class QueuePoller:
             await self._delete([record for record in records if record.id not in lost])
         finally:
             self.busy -= 1
+            if self._parked:  # its slot is free for one that was throttled
+                self._parked[0].set()
             self._signal.set()
 
     async def _invoke(self, records: list[Record]) -> Answer | None:
@@ -225,15 +229,25 @@ class QueuePoller:
             try:
                 return await self.work.invoke(payload)
             except NotRun as reason:
-                if reason.passing:
-                    self._throttled()
-                else:
+                passing = reason.passing
+                if not passing:
                     await self._refused(str(reason))
             again_ns = self.work.now_ns + int(pause_s * SECOND_NS)
             if self.stopping or again_ns >= until_ns:
                 return None
-            await Signal(self.work.cloud.clock).wait(again_ns)
+            await self._park(again_ns, passing)
             pause_s = min(pause_s * 2, THROTTLE_PAUSE_S_MAX)
+
+    async def _park(self, until_ns: int, throttled: bool) -> None:
+        """Wait until a slot is free, as far as this poller can tell, or `until_ns`."""
+        turn = Signal(self.work.cloud.clock)
+        self._parked.append(turn)
+        try:
+            if throttled:
+                self._throttled()
+            await turn.wait(until_ns)
+        finally:
+            self._parked.remove(turn)
 
     async def _patience_s(self) -> float:
         """For how long to try: the function should be done before the messages can be received again. With a timeout
