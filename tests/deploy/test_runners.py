@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from lambent.contracts.events import Delivery, Event, TryAgain
 from lambent.deploy import StackEngine
 from lambent.deploy.resources import Physical, Work
 from lambent.kv import nodes, outbox
+from lambent.kv.nodes import NodeRecord
 from tests.deploy.fakes import FakeHandler, FakeHandlers, World, eventually
 from tests.support import TestCloud
 
@@ -53,7 +55,8 @@ class _Two:
     async def begin(self) -> None:
         self.first.targets["cloudformation"] = StackEngine(self.first, self.handlers)
         for cloud in (self.first, self.second):
-            await cloud.members.beat()
+            record = NodeRecord(id=cloud.store.node, name="", endpoint="", version="", started_ms=0)
+            await cloud.store.write(partial(nodes.say, record=record))
         await self.first.call("cloudformation", "CreateStack", StackName="s", TemplateBody=TEMPLATE)
         ((_, claimed),) = await self.first.store.read(outbox.pending)
         self.event = claimed.entry.event
