@@ -13,7 +13,7 @@ from lambent import mail
 from lambent.contracts.http import Request
 from lambent.contracts.ports import Settings
 from lambent.doors import mailbox
-from lambent.mail import Letter, MailRefused, MailUnreachable
+from lambent.mail import Letter, smtp
 from lambent.mail import box as box_module
 from tests.support import TestCloud
 
@@ -57,9 +57,9 @@ def test_the_door_is_for_root_alone() -> None:
     asyncio.run(run())
 
 
-def _mail(**more: str) -> mail.smtp.EmailMessage:
+def _mail(**more: str) -> smtp.EmailMessage:
     given = {"sender": "s@x.example", "name": "Shop", "to": "a@b.example", "subject": "Hi", "body": "text", "id": "1"}
-    return mail.compose(**{**given, **more}, sent_ms=0)  # type: ignore[arg-type]  # headers are not among them
+    return smtp.compose(**{**given, **more}, sent_ms=0)  # type: ignore[arg-type]  # headers are not among them
 
 
 def test_headers_hold_one_line() -> None:
@@ -92,13 +92,13 @@ def server() -> Iterator[str]:
 
 
 def test_answers_of_a_server(server: str) -> None:
-    asyncio.run(mail.send(server, _mail()))
-    with pytest.raises(MailUnreachable, match="451"):
-        asyncio.run(mail.send(server, _mail(subject="later")))
-    with pytest.raises(MailRefused, match="550"):
-        asyncio.run(mail.send(server, _mail(subject="never")))
+    asyncio.run(smtp.send(server, _mail()))
+    with pytest.raises(smtp.MailUnreachable, match="451"):
+        asyncio.run(smtp.send(server, _mail(subject="later")))
+    with pytest.raises(smtp.MailRefused, match="550"):
+        asyncio.run(smtp.send(server, _mail(subject="never")))
 
 
 def test_nobody_answers() -> None:
-    with pytest.raises(MailUnreachable):
-        asyncio.run(mail.send("127.0.0.1:1", _mail()))
+    with pytest.raises(smtp.MailUnreachable):
+        asyncio.run(smtp.send("127.0.0.1:1", _mail()))

@@ -106,6 +106,38 @@ def test_what_cannot_be_delivered_goes_to_the_dead_letter_queue() -> None:
     asyncio.run(run())
 
 
+def test_a_raw_message_with_too_many_attributes_is_no_message_for_a_queue() -> None:
+    async def run() -> None:
+        cloud = await SnsCloud.begin()
+        topic, queue, dead = await cloud.topic(), await cloud.queue(), await cloud.queue("dead")
+        policy = json.dumps({"deadLetterTargetArn": dead})
+        await cloud.subscribe(topic, queue, RedrivePolicy=policy, RawMessageDelivery="true")
+        many = {f"a{number}": {"DataType": "String", "StringValue": "x"} for number in range(11)}
+        await cloud.sns("Publish", TopicArn=topic, Message="m", MessageAttributes=many)
+        assert await cloud.received(queue) == []
+        (message,) = await cloud.received(dead)
+        assert len(message["Body"]["MessageAttributes"]) == 11
+
+    asyncio.run(run())
+
+
+def test_a_group_is_handed_on_to_those_who_know_what_it_means() -> None:
+    async def run() -> None:
+        cloud = await SnsCloud.begin()
+        fifo, standard, queue = await cloud.topic("t.fifo"), await cloud.topic(), await cloud.queue()
+        for topic in (fifo, standard):
+            await cloud.subscribe(topic, queue)
+        group = {"MessageGroupId": "g"}
+        await cloud.sns("Publish", TopicArn=fifo, Message="m", MessageDeduplicationId="d", **group)
+        (message,) = await cloud.received(queue)
+        assert "MessageGroupId" not in message["Attributes"]
+        await cloud.sns("Publish", TopicArn=standard, Message="m", **group)
+        (message,) = await cloud.received(queue)
+        assert message["Attributes"]["MessageGroupId"] == "g"
+
+    asyncio.run(run())
+
+
 class _Inlet:
     """A queue service that takes messages in the publisher's transaction."""
 

@@ -323,8 +323,11 @@ class SnsTarget:
         if not server:
             await self._cloud.store.write(lambda tx: mail.keep(tx, letter))
             return
+        # Deferred: the mail library takes a while to load, and most nodes have no server.
+        from lambent.mail import smtp
+
         unsubscribe = letter.details.get("Unsubscribe")
-        composed = mail.compose(
+        composed = smtp.compose(
             sender=letter.sender,
             name=letter.details["From"],
             to=letter.to,
@@ -335,10 +338,10 @@ class SnsTarget:
             headers={"List-Unsubscribe": f"<{unsubscribe}>"} if unsubscribe else {},
         )
         try:
-            await mail.send(server, composed)
-        except mail.MailUnreachable as error:
+            await smtp.send(server, composed)
+        except smtp.MailUnreachable as error:
             raise TryAgain(str(error)) from None
-        except mail.MailRefused as error:
+        except smtp.MailRefused as error:
             raise Undeliverable(str(error)) from None
 
     async def _request(self, delivery: Delivery, task: Task) -> None:

@@ -81,7 +81,7 @@ class Round:
             letters.text_message(self._tx, *owner, subscription.endpoint, self.message, sender)
         elif protocol == "application":
             if not letters.push(self._tx, self._topic.account, self._topic.region, subscription.endpoint, self.message):
-                self.bury(subscription)
+                self.bury(subscription, "the device is gone or switched off")
         elif protocol in ("email", "email-json") and not self._cloud.settings.smtp:
             letter = letters.notification(
                 self._cloud, self._topic, subscription, self.envelopes, self._cloud.clock.now_ns() // 1_000_000
@@ -93,6 +93,9 @@ class Round:
 
     def _to_queue(self, subscription: Subscription) -> None:
         message, tx, topic = self.message, self._tx, self._topic
+        if subscription.raw and len(message.attributes) > _RAW_ATTRIBUTES_MAX:
+            self.bury(subscription, f"a queue takes {_RAW_ATTRIBUTES_MAX} message attributes")
+            return
         # What is reported is a task's work: a report is written as a role that has to be asked.
         reported = reports.role(topic, "sqs", True) or reports.role(topic, "sqs", False)
         inlet = None if reported else _inlet(self._cloud)
@@ -122,6 +125,8 @@ class Round:
     def event(self, subscription: Subscription, target: str = "") -> Event:
         """The event that puts the message on a queue: the subscription's, or another (`target`)."""
         raw = subscription.raw and subscription.protocol in ("sqs", "http", "https")
+        if target and len(self.message.attributes) > _RAW_ATTRIBUTES_MAX:
+            raw = False  # in the envelope there is room for them
         text = self.message.text_for(subscription.protocol)
         return Event(
             target=target or subscription.endpoint,
@@ -130,11 +135,14 @@ class Round:
             principal=PRINCIPAL,
             account=self._topic.account,
             region=self._topic.region,
-            attributes=queue_attributes(self.message, raw=raw),
+            attributes=queue_attributes(
+                self.message, fifo=(target or subscription.endpoint).endswith(".fifo"), raw=raw
+            ),
         )
 
-    def bury(self, subscription: Subscription, reason: str = "") -> None:
+    def bury(self, subscription: Subscription, reason: str) -> None:
         """Send the message to the subscription's dead-letter queue, if it has one."""
+        reports.lost(subscription, reason)
         policy = subscription.attributes.get("RedrivePolicy")
         if not policy:
             return
@@ -156,12 +164,13 @@ def emit_link(tx: Transaction, topic: Topic, subscription: str, group: str, link
     tasks.emit(tx, topic, Task(kind="chain", topic=topic.id, subscription=subscription, group=group, link=link))
 
 
-def queue_attributes(message: Message, *, raw: bool) -> dict[str, str]:
-    """What an event tells a queue of a message beside its body."""
+def queue_attributes(message: Message, *, fifo: bool, raw: bool) -> dict[str, str]:
+    """What an event tells a queue (`fifo` or not) of a message beside its body. A FIFO topic's group means nothing to a
+    standard queue; a standard topic hands groups on to it, which it shares its receivers among."""
     found: dict[str, str] = {}
-    if message.group:
+    if message.group and (fifo or not message.sequence):
         found["sqs:MessageGroupId"] = message.group
-    if message.deduplication:
+    if message.deduplication and fifo:
         found["sqs:MessageDeduplicationId"] = message.deduplication
     if raw and message.attributes:
         found["sqs:MessageAttributes"] = orjson.dumps(_parameters(message)).decode()
@@ -169,10 +178,10 @@ def queue_attributes(message: Message, *, raw: bool) -> dict[str, str]:
 
 
 def _parameters(message: Message) -> dict[str, dict[str, Any]]:
-    """A message's attributes as SendMessage takes them, binary values in base64. A queue takes ten at most."""
+    """A message's attributes as SendMessage takes them, binary values in base64."""
     return {
         name: {"DataType": kind, "BinaryValue" if kind.startswith("Binary") else "StringValue": value}
-        for name, kind, value in message.attributes[:_RAW_ATTRIBUTES_MAX]
+        for name, kind, value in message.attributes
     }
 
 

@@ -43,8 +43,6 @@ async def report(
 ) -> None:
     """Write what became of a message, as the topic's role; a role that may not is no reason to send it again."""
     good = not reason
-    if not good:
-        lost(subscription, reason)
     if not wanted(cloud, topic, subscription.protocol, good):
         return
     entry: dict[str, Any] = {
