@@ -179,7 +179,7 @@ def test_mails_leave_by_smtp(tmp_path: Path) -> None:
             topic = sns.create_topic(Name="mails", Attributes={"DisplayName": "Shop"})["TopicArn"]
             sns.subscribe(TopicArn=topic, Protocol="email", Endpoint="someone@example.com")
             first = _until(lambda: box.mails)[0]
-            assert (first["To"], first["From"]) == ("someone@example.com", '"Shop" <no-reply@sns.amazonaws.com>')
+            assert (first["To"], first["From"]) == ("someone@example.com", "Shop <no-reply@sns.amazonaws.com>")
             link = re.search(r"http://\S+confirmation\.html\S+", _text(first))
             assert link is not None
             assert "Subscription confirmed!" in _get(link[0])
