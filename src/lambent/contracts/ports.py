@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -162,10 +162,10 @@ class Blobs(Protocol):
         ...
 
 
-@runtime_checkable
 class Inlet(Protocol):
     """What a `Target` may offer beside `deliver`: to take an event in the sender's own transaction, without an outbox
-    between them. For senders of very many events to a target of the same store (a topic's queues)."""
+    between them. For senders of very many events to a target of the same store (a topic's queues). A target offers it by
+    having `take`."""
 
     def take(self, tx: Transaction, delivery: Delivery) -> None:
         """Handle one event, exactly once: nothing is repeated, for it commits with the sender. Raises `Undeliverable`

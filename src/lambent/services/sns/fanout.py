@@ -7,7 +7,7 @@ them a page at a time. See DESIGN.md for why.
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import orjson
 
@@ -52,7 +52,7 @@ def fan(cloud: Cloud, tx: Transaction, topic: Topic, message: Message, after: st
 class Round:
     """One message on its way to subscriptions, in one transaction."""
 
-    __slots__ = ("_cloud", "_sieve", "_topic", "_tx", "envelopes", "message")
+    __slots__ = ("_cloud", "_inlet", "_reported", "_sieve", "_topic", "_tx", "envelopes", "message")
 
     def __init__(self, cloud: Cloud, tx: Transaction, topic: Topic, message: Message) -> None:
         self._cloud = cloud
@@ -61,6 +61,9 @@ class Round:
         self.message = message
         self.envelopes = Envelopes(cloud, tx, topic, message)
         self._sieve = Sieve(message)
+        self._inlet = _inlet(cloud)
+        # What is reported is a task's work: a report is written as a role that has to be asked.
+        self._reported = bool(reports.role(topic, "sqs", True) or reports.role(topic, "sqs", False))
 
     def send(self, subscription: Subscription) -> None:
         """Send to one subscription what its filter lets through, unless it has to wait for a replay."""
@@ -96,9 +99,7 @@ class Round:
         if subscription.raw and len(message.attributes) > _RAW_ATTRIBUTES_MAX:
             self.bury(subscription, f"a queue takes {_RAW_ATTRIBUTES_MAX} message attributes")
             return
-        # What is reported is a task's work: a report is written as a role that has to be asked.
-        reported = reports.role(topic, "sqs", True) or reports.role(topic, "sqs", False)
-        inlet = None if reported else _inlet(self._cloud)
+        inlet = None if self._reported else self._inlet
         chain = None
         if topic.fifo:
             chain = keys.chains.get(tx, topic.id, subscription.id, message.group)
@@ -147,7 +148,7 @@ class Round:
         if not policy:
             return
         event = self.event(subscription, orjson.loads(policy)["deadLetterTargetArn"])
-        inlet = _inlet(self._cloud)
+        inlet = self._inlet
         if inlet is None:
             self._tx.emit(event)
             return
@@ -191,7 +192,7 @@ def _inlet(cloud: Cloud) -> Inlet | None:
     if cloud.store.shared:
         return None
     target = cloud.targets.get("sqs")
-    return target if isinstance(target, Inlet) else None
+    return cast(Inlet, target) if hasattr(target, "take") else None
 
 
 def _replays(subscription: Subscription) -> bool:

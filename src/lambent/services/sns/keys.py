@@ -23,6 +23,8 @@ sns.sms, sns.opted_out, sns.sandbox    account, region [, number]
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from msgspec.structs import replace
 
 from lambent.contracts import arn
@@ -70,11 +72,12 @@ opted_out = Table("sns.opted_out", Mark)
 sandbox = Table("sns.sandbox", SandboxNumber)
 
 _ENDPOINT_BYTES_MAX = 1024
+_place = lru_cache(4096)(arn.parse)
 
 
 def topic_at(tx: Reader, topic_arn: str) -> Topic | None:
     """The topic of a well-formed ARN; None when there is none."""
-    place = arn.parse(topic_arn)
+    place = _place(topic_arn)
     return topics.get(tx, place.account, place.region, place.resource)
 
 
@@ -100,7 +103,7 @@ def of_topic(tx: Reader, topic: Topic, after: str = "", limit: int | None = None
 
 def subscription_at(tx: Reader, topic_arn: str, id: str) -> Subscription | None:
     """A subscription by the ARN of its topic and its id; None when there is none."""
-    place = arn.parse(topic_arn)
+    place = _place(topic_arn)
     return subscriptions.get(tx, place.account, place.region, place.resource, id)
 
 

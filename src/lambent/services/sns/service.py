@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 from lambent.contracts import arn
@@ -19,6 +20,7 @@ from .model import PAGE, Topic
 sns = Service("sns")
 
 
+@lru_cache(4096)
 def parse(text: str, name: str) -> Arn:
     """The parts of an ARN given as the parameter `name`, or AWS's complaint."""
     count = text.count(":") + 1 if text else 1
@@ -55,9 +57,8 @@ def subscription_arn(req: dict[str, Any]) -> str:
 
 def ask(action: str, topic_arn: str, topic: Topic | None) -> Check:
     """The question whether the caller may do something with a topic."""
-    place = arn.parse(topic_arn)
     if topic is None:
-        return Check(action, topic_arn, resource_account=place.account)
+        return Check(action, topic_arn, resource_account=arn.parse(topic_arn).account)
     conditions = {f"aws:resourcetag/{name.lower()}": value for name, value in topic.tags.items()} if topic.tags else {}
     # The default policy lets in nobody but services of the account: see events.py.
     return Check(action, topic_arn, conditions, topic.policy or None, topic.account)
