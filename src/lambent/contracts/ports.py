@@ -163,9 +163,8 @@ class Blobs(Protocol):
 
 
 class Inlet(Protocol):
-    """What a `Target` may offer beside `deliver`: to take an event in the sender's own transaction, without an outbox
-    between them. For senders of very many events to a target of the same store (a topic's queues). A target offers it by
-    having `take`."""
+    """What a `Target` may offer beside `deliver`, by having `take`: to take an event in the sender's own transaction,
+    without an outbox between them. For senders of very many events to a target of the same store (a topic's queues)."""
 
     def take(self, tx: Transaction, delivery: Delivery) -> None:
         """Handle one event, exactly once: nothing is repeated, for it commits with the sender. Raises `Undeliverable`

@@ -192,7 +192,7 @@ def _inlet(cloud: Cloud) -> Inlet | None:
     if cloud.store.shared:
         return None
     target = cloud.targets.get("sqs")
-    return cast(Inlet, target) if hasattr(target, "take") else None
+    return cast("Inlet", target) if hasattr(target, "take") else None
 
 
 def _replays(subscription: Subscription) -> bool:
