@@ -196,13 +196,20 @@ def test_a_busy_queue_is_polled_by_more_nodes_and_by_one_when_it_is_idle() -> No
             await gate.wait()
 
         first.compute.behave = behave
-        await first.map(await first.queue(VisibilityTimeout=1000), BatchSize=1)
+        made = await first.map(await first.queue(VisibilityTimeout=1000), BatchSize=1)
         await beat(first, second)
         await first.send(*(str(number) for number in range(150)))
         for _ in range(10):
             await beat(first, second)
             await first.advance(2)
         assert counts(first, second) == [1, 1]
+        limited = await first.call(
+            "lambda", "UpdateEventSourceMapping", UUID=made["UUID"], ScalingConfig={"MaximumConcurrency": 1000}
+        )
+        await beat(first, second)
+        assert sorted(counts(first, second)) == [0, 1], "a limit is kept by one node"
+        await first.call("lambda", "UpdateEventSourceMapping", UUID=limited["UUID"], ScalingConfig={})
+        await beat(first, second)
         gate.set()
         await turns(3000)
         assert await first.depth() == (0, 0)

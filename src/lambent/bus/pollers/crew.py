@@ -100,20 +100,24 @@ class Crew:
         self._stopping = True
         self._deafen()
         self._signal.set()
+        until_ns = self._cloud.clock.now_ns() + int(grace_s * SECOND_NS)
         if self._watching is not None:  # it may be taking a lease just now
-            await asyncio.wait((self._watching,))
+            await self._ended([self._watching], until_ns)
         for post in self._posts.values():
             post.close()
         tasks = self.tasks()
-        timer = Signal(self._cloud.clock)
-        for task in tasks:
-            task.add_done_callback(lambda _: timer.set())
-        until_ns = self._cloud.clock.now_ns() + int(grace_s * SECOND_NS)
-        while any(not task.done() for task in tasks) and self._cloud.clock.now_ns() < until_ns:
-            await timer.wait(until_ns)
+        await self._ended(tasks, until_ns)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _ended(self, tasks: list[asyncio.Future[None]], until_ns: int) -> None:
+        """Wait for tasks to end, `until_ns` at most."""
+        timer = Signal(self._cloud.clock)
+        for task in tasks:
+            task.add_done_callback(lambda _: timer.set())
+        while any(not task.done() for task in tasks) and self._cloud.clock.now_ns() < until_ns:
+            await timer.wait(until_ns)
 
     def load(self) -> dict[str, int]:
         """What there is to do: `pollers` that this node has, and `batches` (of shards: records) under way in them."""
@@ -167,7 +171,9 @@ class Crew:
     async def _shares(self, mapping: Mapping, view: _View) -> tuple[str, ...]:
         """What of a source there is to poll apart: a stream's shards, or a queue as often as its load asks for."""
         if mapping.kind == "sqs":
-            return tuple(str(number) for number in range(view.shares[mapping.id]))
+            # A MaximumConcurrency is kept by one node alone, so that it is exact.
+            count = 1 if mapping.concurrency else view.shares[mapping.id]
+            return tuple(str(number) for number in range(count))
         if mapping.source not in self._shards:
             try:
                 self._shards[mapping.source] = await self._describe(mapping)
@@ -233,8 +239,7 @@ class Crew:
         self._free = free
 
     async def _scale(self, view: _View) -> None:
-        """Let another node help with a queue that keeps this one at its limit; do with fewer when they are idle. A
-        MaximumConcurrency is kept by one node alone, so that it is exact."""
+        """Let another node help with a queue that keeps this one at its limit; do with fewer when they are idle."""
         if not self._cloud.store.shared:
             return
         now_ns = self._cloud.clock.now_ns()
@@ -252,6 +257,7 @@ class Crew:
 
     def _begin(self, mapping: Mapping, held: Held) -> None:
         post = self._posts[held.place] = _Post(mapping, held)
+        post.closing = self._stopping
         post.task = asyncio.ensure_future(self._keep(post))
 
     async def _keep(self, post: _Post) -> None:
