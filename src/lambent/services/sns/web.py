@@ -21,7 +21,7 @@ from .model import Mark
 _PREFIX: Final = "/_lambent/sns/"
 _NAMESPACE: Final = "http://sns.amazonaws.com/doc/2010-03-31/"
 _OPERATIONS: Final = ("ConfirmSubscription", "Unsubscribe")
-_METHODS: Final = ("GET", "POST", "HEAD")
+_METHODS: Final = ("GET", "POST")
 
 
 async def serve(cloud: Cloud, request: Request) -> Response:
