@@ -164,7 +164,15 @@ def test_the_throttle_policy_spaces_messages_out() -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/_lambent/mail", "//_lambent/mail", "/x/../_lambent/mail", "/%5Flambent/mail", "/%255Flambent/x", "/.//_lambent"],
+    [
+        "/_lambent/mail",
+        "//_lambent/mail",
+        "/x/../_lambent/mail",
+        "/%5Flambent/mail",
+        "/%255Flambent/x",
+        "/.//_lambent",
+        "/2018-06-01/runtime/init/error",
+    ],
 )
 def test_the_nodes_own_doors_are_no_endpoints(path: str) -> None:
     with pytest.raises(ValueError, match="doors"):

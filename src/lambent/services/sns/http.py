@@ -16,7 +16,9 @@ from lambent.contracts.events import TryAgain, Undeliverable
 
 TIMEOUT_S: Final = 15.0
 _AGENT: Final = "Amazon Simple Notification Service Agent"
-_DOORS: Final = "/_lambent"
+_DOORS: Final = frozenset(("_lambent", "2018-06-01", "2020-01-01", "2020-08-15", "2022-07-01"))
+"""Where the node's own doors begin, and the Runtime API's, which functions without a network of their own have on
+loopback."""
 _HEAD_BYTES_MAX: Final = 65_536
 _PORTS: Final = {"http": 80, "https": 443}
 T = TypeVar("T")
@@ -68,7 +70,7 @@ def _is_door(path: str) -> bool:
             steps = steps[:-1]
         elif step not in ("", "."):
             steps.append(step)
-    return bool(steps) and f"/{steps[0]}" == _DOORS
+    return bool(steps) and steps[0].lower() in _DOORS
 
 
 async def post(clock: Clock, url: str, headers: dict[str, str], body: bytes) -> int:
