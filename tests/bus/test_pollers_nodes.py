@@ -52,7 +52,7 @@ async def holders(cloud: PollingCloud) -> list[str]:
 
 
 def counts(*nodes: PollingCloud) -> list[int]:
-    return [node.pollers.load()["pollers"] for node in nodes]
+    return [node.pollers.load().get("pollers", 0) for node in nodes]
 
 
 def test_the_door_knows_the_keys_of_what_it_does_not_load() -> None:
@@ -79,7 +79,7 @@ def test_what_a_dead_node_polled_is_polled_by_another() -> None:
         source = await first.stream()
         await first.map(source)
         await first.map(await first.queue())
-        await beat(first, second)
+        await beat(first, second, times=4)
         assert counts(first, second) == [1, 1]
         await second.write("a")
         await turns()
@@ -164,6 +164,22 @@ def test_a_message_in_the_hands_of_a_node_that_dies_before_the_delete_comes_agai
         await turns(200)
         assert first.batches == [["once more"]] * 2
         assert await other.depth() == (0, 0)
+
+    run(body)
+
+
+def test_a_node_that_missed_the_first_mapping_finds_it() -> None:
+    async def body(first: PollingCloud, second: PollingCloud) -> None:
+        assert second.pollers._deafen is not None
+        second.pollers._deafen()
+        for name in ("one", "two"):
+            await first.map(await first.queue(name))
+        await beat(first, second)
+        assert counts(first, second) == [2, 0]
+        first.clock.advance(door.LOOK_NS)
+        await turns()
+        await beat(first, second, times=4)
+        assert counts(first, second) == [1, 1]
 
     run(body)
 

@@ -21,7 +21,7 @@ pytestmark = [
 def pollers(node: Node) -> int:
     """How many pollers a node says that it has."""
     mine = [each for each in node.health()["nodes"] if each["endpoint"] == node.url]
-    return int(mine[0]["load"]["pollers"])
+    return int(mine[0]["load"].get("pollers", 0))
 
 
 def test_what_a_killed_node_polled_goes_on_at_the_other(tmp_path: Path) -> None:

@@ -140,6 +140,14 @@ def test_a_bad_order_is_refused_before_it_reaches_the_queue(shop: Node) -> None:
     eventually(lambda: [item for item in kept(shop) if item["id"]["S"] == json.loads(response["body"])["id"]])
 
 
+def test_the_readme_tells_how_to_hand_an_order_in(shop: Node) -> None:
+    lines = [line.strip() for line in (APP / "README.md").read_text().splitlines() if line.startswith("    ")]
+    invoke = next(line for line in lines if line.startswith("lambent invoke"))
+    assert json.loads(shop.run(*invoke.split(), cwd=ROOT).stdout) == {"id": "2024-0001"}
+    look = next(line for line in lines if line.startswith("aws "))
+    eventually(lambda: json.loads(shop.run(*look.split()).stdout)["Count"] == 1)
+
+
 @pytest.mark.timeout(1200)
 def test_many_orders_arrive_complete_and_the_queue_tells_the_truth(shop: Node) -> None:
     names = [f"order-{number}" for number in range(ORDERS)]

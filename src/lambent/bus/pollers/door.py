@@ -5,10 +5,13 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from lambent.contracts.clock import sleep_until
 from lambent.contracts.ports import Cloud, Reader, Transaction
+from lambent.kv.errors import StoreError
 from lambent.kv.keys import pack
 
 if TYPE_CHECKING:
@@ -16,8 +19,11 @@ if TYPE_CHECKING:
 
 TOPIC: Final = b"lambda.mappings"
 """What every change of a mapping wakes."""
+LOOK_NS: Final = 30 * 1_000_000_000
 PREFIX: Final = pack(("lambda.mapping",))
 """What the keys of mappings begin with."""
+
+_log = logging.getLogger("lambent.pollers")
 
 
 def _any_mapping(tx: Reader) -> bool:
@@ -38,6 +44,19 @@ class Pollers:
         self._deafen = self._cloud.store.listen(TOPIC, self._open)
         if await self._cloud.store.read(_any_mapping):
             self._open()
+        elif self._cloud.store.shared:
+            self._cloud.spawn(self._look())
+
+    async def _look(self) -> None:
+        """Look from time to time: the hint that another node has made a mapping may be lost."""
+        clock = self._cloud.clock
+        while self._crew is None and not self._stopping:
+            await sleep_until(clock, clock.now_ns() + LOOK_NS)
+            try:
+                if await self._cloud.store.read(_any_mapping):
+                    self._open()
+            except StoreError as error:
+                _log.warning("event source mappings cannot be looked for: %s", error)
 
     def _open(self) -> None:
         if self._deafen is not None:
@@ -56,8 +75,9 @@ class Pollers:
             await self._crew.stop(grace_s)
 
     def load(self) -> dict[str, int]:
-        """What there is to do: `pollers` that this node has, and `batches` (of shards: records) under way in them."""
-        return {"pollers": 0, "batches": 0} if self._crew is None else self._crew.load()
+        """What there is to do: `pollers` that this node has, and `batches` (of shards: records) under way in them.
+        Nothing before the first mapping is known here: others do not leave work to a node that says nothing."""
+        return {} if self._crew is None else self._crew.load()
 
     def tasks(self) -> list[asyncio.Future[None]]:
         """Everything that runs: the pollers, and batches whose poller may have ended."""
