@@ -26,6 +26,10 @@ def prepared(body: str, **parameters: str) -> Prepared:
 
 REFUSED = [
     ("A: 1", r"Template format error: Invalid template property or properties \[A\]"),
+    (
+        f"Globals: {{Function: {{Timeout: 5}}}}\nResources: {{A: {QUEUE}}}",
+        r"Template format error: Invalid template property or properties \[Globals\]",
+    ),
     ("Resources: {}", "Template format error: At least one Resources member must be defined."),
     ("Outputs: {}", "Template format error: At least one Resources member must be defined."),
     ("Resources: {A: text}", "Template format error: Any Resources member must be an object."),
@@ -291,3 +295,16 @@ def test_any_template_is_prepared_or_refused(document: dict[str, Any]) -> None:
     except ServiceError:
         return
     assert json.loads(found.processed)["Resources"]
+
+
+@pytest.mark.slow
+def test_what_all_serverless_functions_share_is_given_to_each() -> None:
+    body = """
+        Transform: AWS::Serverless-2016-10-31
+        Globals: {Function: {Runtime: python3.11, Timeout: 17, CodeUri: s3://b/k, Handler: a.b}}
+        Resources: {F: {Type: AWS::Serverless::Function}}
+    """
+    found = json.loads(prepared(body).processed)
+    assert "Globals" not in found
+    assert found["Resources"]["F"]["Properties"]["Timeout"] == 17
+    assert found["Resources"]["F"]["Properties"]["Runtime"] == "python3.11"

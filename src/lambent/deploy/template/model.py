@@ -25,6 +25,9 @@ _BLOCKS = frozenset(
         "Transform",
     ]
 )
+# The serverless transform reads these and takes them out.
+_SERVERLESS = "AWS::Serverless-2016-10-31"
+_SERVERLESS_BLOCKS = frozenset(["Globals"])
 _RESOURCE_KEYS = frozenset(
     [
         "Type",
@@ -91,7 +94,9 @@ class Template(msgspec.Struct, frozen=True, kw_only=True):
 
 def parse(document: dict[str, Any]) -> Template:
     """Check a document's structure; raises `ValidationError`."""
-    unknown = [key for key in document if key not in _BLOCKS]
+    transforms = _transforms(document.get("Transform"))
+    blocks = _BLOCKS | _SERVERLESS_BLOCKS if _SERVERLESS in transforms else _BLOCKS
+    unknown = [key for key in document if key not in blocks]
     if unknown:
         raise ValidationError(f"Template format error: Invalid template property or properties [{', '.join(unknown)}]")
     version = document.get("AWSTemplateFormatVersion", "")
@@ -100,7 +105,6 @@ def parse(document: dict[str, Any]) -> Template:
     description = document.get("Description", "")
     if not isinstance(description, str):
         raise ValidationError("Template format error: Description must be a string.")
-    transforms = _transforms(document.get("Transform"))
     languages = any(t == "AWS::LanguageExtensions" for t in transforms)
     return Template(
         document=document,
