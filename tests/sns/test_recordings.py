@@ -14,7 +14,11 @@ from typing import Any
 
 import pytest
 
-from .support import SnsCloud
+from lambent.services.sns import keys
+from lambent.services.sns.envelopes import Envelopes
+from lambent.services.sns.model import Message
+
+from .support import Endpoint, SnsCloud
 
 FOLDER = Path(os.environ.get("LAMBENT_RECORDINGS") or Path(__file__).parents[3] / "shared" / "recordings")
 ARN = "arn:aws:sns:us-east-1:000000000000:"
@@ -350,5 +354,83 @@ def test_attributes_of_subscriptions(raw: bool) -> None:
         expected = _shape(_recorded()[case]["subscription-attributes-policy"])
         expected["Attributes"]["Owner"] = "000000000000"
         assert _shape(shown) == expected
+
+    asyncio.run(run())
+
+
+def _bodies(case: str, key: str) -> list[set[str]]:
+    """The members of the envelopes that were recorded under a key."""
+    return [set(message["Body"]) for message in _recorded()[case][key]["Messages"]]
+
+
+def test_members_of_envelopes() -> None:
+    async def run() -> None:
+        cloud = await SnsCloud.begin()
+        topic, fifo = await cloud.topic(), await cloud.topic("t.fifo", ContentBasedDeduplication="true")
+        queue = await cloud.queue()
+        for one in (topic, fifo):
+            await cloud.subscribe(one, queue)
+        number = {"attr1": {"DataType": "Number", "StringValue": "99.12"}}
+        for recorded, params in (
+            (_bodies("test_cross_region_delivery_sqs", "messages"), {"MessageAttributes": number}),
+            (_bodies("test_publish_message_before_subscribe_topic", "receive-messages"), {"Subject": "s"}),
+            (_bodies("test_publish_unicode_chars", "received-message"), {}),
+        ):
+            await cloud.sns("Publish", TopicArn=topic, Message="m", **params)
+            assert [set(message["Body"]) for message in await cloud.received(queue)] == recorded
+        await cloud.sns("Publish", TopicArn=fifo, Message="m", MessageGroupId="g")
+        found = [set(message["Body"]) for message in await cloud.received(queue)]
+        assert found == _bodies("test_fifo_topic_to_regular_sqs[True]", "messages")
+
+    asyncio.run(run())
+
+
+def test_members_of_a_functions_event() -> None:
+    async def run() -> None:
+        cloud = await SnsCloud.begin()
+        topic, subscription = await cloud.topic(), ""
+        subscription = await cloud.subscribe(topic, "arn:aws:lambda:us-east-1:000000000000:function:f", "lambda")
+        message = Message(id="i", topic=topic, text="Hello world.", published_ms=0, subject="s")
+
+        def read(tx: Any) -> Any:
+            found = keys.get_subscription(tx, subscription)
+            return json.loads(Envelopes(cloud, tx, keys.get_topic(tx, topic), message).event(found))
+
+        (record,) = (await cloud.store.write(read))["Records"]
+        recorded = _recorded()["test_python_lambda_subscribe_sns_topic"]["notification"]
+        assert set(record["Sns"]) - {"Signature", "SignatureVersion"} == set(recorded) - {
+            "Signature",
+            "SignatureVersion",
+        }
+        dead = _recorded()["test_sns_topic_as_lambda_dead_letter_queue"]["messages"]["Messages"][0]["Body"]["Message"]
+        assert set(record) == set(dead["Records"][0])
+        assert set(record["Sns"]) == set(dead["Records"][0]["Sns"])
+
+    asyncio.run(run())
+
+
+def test_headers_of_posts() -> None:
+    async def run() -> None:
+        cloud = await SnsCloud.begin()
+        topic = await cloud.topic()
+        for raw, key in (("false", "http-message-headers"), ("true", "http-message-headers-raw")):
+            recorded = _recorded()[f"test_subscribe_external_http_endpoint[{raw.title()}]"]
+            async with Endpoint() as endpoint:
+                await cloud.subscribe(topic, endpoint.url, "http", RawMessageDelivery=raw)
+                await endpoint.wait(1)
+                _, headers, body = endpoint.posts[0]
+                assert set(headers) == {name.lower() for name in recorded["http-confirm-sub-headers"]}
+                assert set(json.loads(body)) == set(recorded["subscription-confirmation"])
+                await cloud.sns("ConfirmSubscription", TopicArn=topic, Token=json.loads(body)["Token"])
+                arn = (await cloud.sns("ListSubscriptions"))["Subscriptions"][0]["SubscriptionArn"]
+                await cloud.sns("Publish", TopicArn=topic, Message="m")
+                await endpoint.wait(2)
+                _, headers, body = endpoint.posts[1]
+                assert set(headers) == {name.lower() for name in recorded[key]}
+                if raw == "false":
+                    assert set(json.loads(body)) == set(recorded["http-message"])
+                await cloud.sns("Unsubscribe", SubscriptionArn=arn)
+                await endpoint.wait(3)
+                assert set(json.loads(endpoint.posts[2][2])) == set(recorded["unsubscribe-request"])
 
     asyncio.run(run())
