@@ -10,6 +10,7 @@ import asyncio
 import importlib
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
@@ -68,7 +69,8 @@ async def open_engines(settings: Settings, clock: Clock, ids: Ids) -> Engines:
     if not settings.store:
         return _open_embedded(settings, clock, ids)
     _check_folder(Path(settings.data))
-    store = await open_store(settings.store, clock, ids)
+    # A folder that has been used belongs to a cloud, which an empty database cannot hold.
+    store = await open_store(settings.store, clock, ids, make=not (Path(settings.data) / CLOUD_FILE).exists())
     blobs: Blobs | None = None
     try:
         await arriving.refuse(store)
@@ -92,10 +94,10 @@ async def close(engines: Engines) -> None:
     engines.release()
 
 
-async def open_store(url: str, clock: Clock, ids: Ids) -> Store:
-    """The shared store at `url`."""
+async def open_store(url: str, clock: Clock, ids: Ids, *, make: bool = True) -> Store:
+    """The shared store at `url`; without `make` there must be one already."""
     engine = _module("lambent.kv.engines.postgres").PostgresStore
-    store: Store = await asyncio.to_thread(engine, url, clock, ids)
+    store: Store = await asyncio.to_thread(partial(engine, url, clock, ids, make=make))
     return store
 
 

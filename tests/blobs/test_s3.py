@@ -22,7 +22,7 @@ from tests.blobs.test_contract import content, data_of, stream
 
 aiohttp = pytest.importorskip("aiohttp", reason="aiohttp is not installed")
 
-from lambent.blobs.s3 import S3Blobs, answers, bodies  # noqa: E402
+from lambent.blobs.s3 import S3Blobs, answers, bodies, bucket  # noqa: E402
 from lambent.blobs.s3.client import Client, Limits  # noqa: E402
 
 pytestmark = pytest.mark.slow
@@ -401,6 +401,25 @@ async def test_a_bucket_belongs_to_one_cloud(s3_url: str, seaweed: Seaweed, open
         await open_blobs(s3_url, "two", clock, Ids())
     assert "\n" not in str(error.value)
     assert await again.read(name) == b"x"
+
+
+async def test_a_collector_removes_nothing_from_a_bucket_that_became_anothers(
+    s3_url: str, opened: list[Closable]
+) -> None:
+    first = await open_blobs(s3_url, "one", SystemClock(), Ids())
+    opened.append(first)
+    name = (await first.write(stream(b"x"))).name
+
+    async def nothing() -> set[str]:
+        return set()
+
+    marker = first.location.prefix + bucket.MARKER
+    await first._client.call("DELETE", marker)
+    second = await open_blobs(s3_url, "two", SystemClock(), Ids())
+    opened.append(second)
+    with pytest.raises(BlobsError, match="belongs to another cloud"):
+        await first.collect(nothing, grace_s=0)
+    assert await first.read(name) == b"x"
 
 
 async def test_of_two_clouds_that_come_at_once_one_gets_the_bucket(s3_url: str, opened: list[Closable]) -> None:

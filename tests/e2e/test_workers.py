@@ -148,14 +148,22 @@ def test_a_data_folder_belongs_to_one_cloud(cluster: Cluster, node: Callable[...
     first.stop()
     mine = first.folder
     before = sorted(mine.rglob("*"))
-    for options in ((), ("--store", cluster.schema())):
+    empty, others = cluster.schema(), cluster.schema()
+    Node(tmp_path / "other", "--store", others).start().stop()
+    for options, said in (
+        ((), "belongs to a node of a cloud on another store"),
+        (("--store", empty), "holds no cloud, and this node belongs to one"),
+        (("--store", others), "belongs to a node of another cloud"),
+    ):
         done = subprocess.run(
             [BIN / "lambent", "up", "--port", "0", "--data", mine, *options],
             capture_output=True, text=True, check=False,
         )  # fmt: skip
         assert done.returncode == 1
-        assert "belongs to" in done.stderr
+        assert said in done.stderr
         assert done.stderr.count("\n") == 1
+    schema = empty.rpartition("search_path%3D")[2]
+    assert cluster.execute(f"SELECT 1 FROM pg_tables WHERE schemaname = '{schema}'") == []
     alone = Node(tmp_path / "alone").start()
     alone.stop()
     done = subprocess.run(

@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Literal
 
 import msgspec
@@ -181,19 +182,16 @@ class Relay:
         # A node claims no more than it can deliver at once: the others have hands too.
         while True:
             suspects = self._suspect is None
+            next_ns = await store.read(partial(outbox.next_due_ns, leases=leases, suspects=suspects))
             now_ns = self._cloud.clock.now_ns()
-            next_ns = await store.read(
-                lambda tx: outbox.next_due_ns(tx, leases=not store.shared, suspects=suspects)  # noqa: B023
-            )
-            due = next_ns is not None and next_ns <= now_ns
-            if not (due or leases) or self._stopping or len(self._ready) >= CLAIM_BATCH:
+            if next_ns is None or next_ns > now_ns or self._stopping or len(self._ready) >= CLAIM_BATCH:
                 return next_ns
-            leases = False
             claimed = await outbox.claim_due(
                 store, now_ns, CLAIM_BATCH, outbox.LEASE_NS, self._node, suspects=int(suspects)
             )
-            if not claimed:  # other nodes were faster
+            if not claimed and not (leases and store.shared):  # other nodes were faster
                 return next_ns
+            leases = not store.shared
             self._ready.extend((found.key, found.entry) for found in claimed)
             for found in claimed:
                 if found.entry.losses >= outbox.SUSPECT_LOSSES:

@@ -66,11 +66,13 @@ class S3Blobs:
         self._background = Background("something unfinished stays in the store of blobs until the next collection")
         self._doomed: dict[str, None] = {}
         self._sweep: asyncio.Task[None] | None = None
+        self._cloud = ""
 
     async def open(self, cloud_id: str) -> None:
         """Make sure that the bucket is there and belongs to this cloud: the bucket is created, and marked with
         `cloud_id`, if need be. `BlobsError` with one clear line, and nothing written, when it cannot be used."""
         await bucket.claim(self._client, cloud_id)
+        self._cloud = cloud_id
 
     async def write(self, body: AsyncIterator[bytes], digests: tuple[str, ...] = ()) -> BlobInfo:
         """Store a stream; what went wrong on the way leaves nothing behind. Up to 8 MiB are gathered and sent at once;
@@ -173,7 +175,10 @@ class S3Blobs:
         self, in_use: names.Named, grace_s: float = names.GRACE_S, upload_grace_s: float = UPLOAD_GRACE_S
     ) -> int:
         """Remove blobs older than `grace_s` seconds that nothing names, and uploads begun `upload_grace_s` ago and
-        never finished; returns how many. Listed first, asked then, as for files."""
+        never finished; returns how many. Listed first, asked then, as for files. `BlobsError`, and nothing removed,
+        when the bucket has become another cloud's; one that has lost its mark is marked again."""
+        if self._cloud:
+            await bucket.claim(self._client, self._cloud)
         grace, upload_grace = timedelta(seconds=grace_s), timedelta(seconds=upload_grace_s)
         # What was uploaded in parts may bear the time at which that began: it must be older than any upload gets.
         old = [

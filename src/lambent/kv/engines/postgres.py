@@ -248,20 +248,29 @@ class PostgresStore:
 
     `node` names this node as an owner of outbox leases; it is new with every store that is opened. `connections` is
     how many functions run at once; connections are opened as they are needed. `source` is a checkpoint's folder to
-    fill an empty database from. `conflicts` counts the runs that were thrown away. Raises `StoreUnreachable`,
-    `StoreTooNew`.
+    fill an empty database from; without `make` a database must hold a store already. `conflicts` counts the runs that
+    were thrown away. Raises `StoreUnreachable`, `StoreTooNew`.
     """
 
     shared = True
 
-    def __init__(self, url: str, clock: Clock, ids: Ids, *, connections: int = CONNECTIONS, source: str = "") -> None:
+    def __init__(
+        self,
+        url: str,
+        clock: Clock,
+        ids: Ids,
+        *,
+        connections: int = CONNECTIONS,
+        source: str = "",
+        make: bool = True,
+    ) -> None:
         self.clock = clock
         self.ids = ids
         self.node = ids.request_id()
         self._conninfo = complete(url)
         if source:
             check_format(Path(source))
-        prepare_database(self._conninfo, str(Path(source) / ROWS_FILE) if source else "")
+        prepare_database(self._conninfo, str(Path(source) / ROWS_FILE) if source else "", make=make)
         # For what blocks: opening connections, surveys and copies.
         self._executor = ThreadPoolExecutor(4, "kv-postgres")
         self._pool = Pool(self._conninfo, connections, self._executor)

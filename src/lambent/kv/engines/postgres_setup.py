@@ -77,25 +77,28 @@ def connect(conninfo: str) -> psycopg.Connection:
         raise StoreUnreachable(f"{_place(conninfo)} cannot be reached: {one_line(error)}") from error
 
 
-def prepare_database(conninfo: str, source: str = "") -> None:
+def prepare_database(conninfo: str, source: str = "", *, make: bool = True) -> None:
     """Make the tables if there are none, in one transaction, and fill them from the checkpoint in `source`.
 
-    Raises `StoreTooNew` for tables of a newer program, `StoreError` when a checkpoint meets a store that is not empty.
+    Raises `StoreTooNew` for tables of a newer program, `StoreError` when a checkpoint meets a store that is not empty,
+    and when there are no tables and `make` is False.
     """
     with connect(conninfo) as connection:
         try:
-            _prepare(connection, conninfo, source)
+            _prepare(connection, conninfo, source, make)
         except psycopg.Error as error:
             raise StoreUnreachable(f"{_place(conninfo)} cannot be used: {one_line(error)}") from error
 
 
-def _prepare(connection: psycopg.Connection, conninfo: str, source: str) -> None:
+def _prepare(connection: psycopg.Connection, conninfo: str, source: str, make: bool) -> None:
     # Nodes that start together wait here for each other; read committed, so that the later one sees the tables.
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
         connection.execute("SELECT pg_advisory_xact_lock(%s)", (SETUP_LOCK,))
         found = connection.execute("SELECT to_regclass('lambent_format')").fetchone()
         if found is None or found[0] is None:
+            if not make:
+                raise StoreError(f"{_place(conninfo)} holds no cloud, and this node belongs to one")
             connection.execute(_TABLE)
             connection.execute("CREATE TABLE lambent_format (version integer NOT NULL)")
             connection.execute("INSERT INTO lambent_format VALUES (%s)", (FORMAT,))
