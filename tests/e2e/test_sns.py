@@ -24,7 +24,8 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
-from .node import BIN, Node, eventually
+from .node import BIN, RUNTIME, Node, eventually
+from .test_lambda import role, zipped
 
 pytestmark = pytest.mark.e2e
 WAIT_S = 20.0
@@ -227,3 +228,52 @@ def test_without_a_server_mails_lie_in_the_mailbox(node: Node) -> None:
     missing = lambent("mail", "show", "999999", "--endpoint", node.url)
     assert missing.returncode == 1
     assert missing.stderr == "lambent: No such letter.\n"
+
+
+CODE = """
+import json
+def handler(event, context):
+    sns = event["Records"][0]["Sns"]
+    print("heard", json.dumps([event["Records"][0]["EventSource"], sns["Subject"], sns["Message"]]))
+"""
+
+
+def test_a_function_hears_what_a_bucket_says(node: Node) -> None:
+    sns, functions, s3, logs = (node.client(name) for name in ("sns", "lambda", "s3", "logs"))
+    topic = sns.create_topic(Name="e2e-bucket")["TopicArn"]
+    functions.create_function(
+        FunctionName="e2e-hears",
+        Runtime=RUNTIME,
+        Handler="app.handler",
+        Role=role(node, "e2e-hears", "logs:*"),
+        Code={"ZipFile": zipped(app=CODE)},
+    )
+    functions.get_waiter("function_active_v2").wait(FunctionName="e2e-hears")
+    functions.add_permission(
+        FunctionName="e2e-hears",
+        StatementId="sns",
+        Action="lambda:InvokeFunction",
+        Principal="sns.amazonaws.com",
+        SourceArn=topic,
+    )
+    arn = functions.get_function(FunctionName="e2e-hears")["Configuration"]["FunctionArn"]
+    sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=arn)
+    statement = {"Effect": "Allow", "Principal": {"Service": "s3.amazonaws.com"}, "Action": "sns:Publish"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [{**statement, "Resource": topic}]})
+    s3.create_bucket(Bucket="e2e-hears")
+    configuration = {"TopicConfigurations": [{"TopicArn": topic, "Events": ["s3:ObjectCreated:*"]}]}
+    with pytest.raises(s3.exceptions.ClientError, match="Unable to validate"):
+        s3.put_bucket_notification_configuration(Bucket="e2e-hears", NotificationConfiguration=configuration)
+    sns.set_topic_attributes(TopicArn=topic, AttributeName="Policy", AttributeValue=policy)
+    s3.put_bucket_notification_configuration(Bucket="e2e-hears", NotificationConfiguration=configuration)
+    s3.put_object(Bucket="e2e-hears", Key="a key", Body=b"x")
+
+    def heard() -> list[str]:
+        try:
+            events = logs.filter_log_events(logGroupName="/aws/lambda/e2e-hears", filterPattern="heard")["events"]
+        except logs.exceptions.ResourceNotFoundException:
+            return []
+        return [event["message"] for event in events if "ObjectCreated:Put" in event["message"]]
+
+    (line,) = _until(heard)
+    assert line.startswith('heard ["aws:sns", "Amazon S3 Notification", ')
