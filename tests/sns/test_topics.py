@@ -29,6 +29,11 @@ def test_creating_again_gives_the_same_topic() -> None:
         first = await cloud.sns("CreateTopic", Name="t", Attributes={"DisplayName": "x"}, Tags=[_tag("k", "v")])
         assert await cloud.sns("CreateTopic", Name="t") == first
         assert await cloud.sns("CreateTopic", Name="t", Attributes={"DisplayName": "x"}) == first
+        assert await cloud.sns("CreateTopic", Name="t", Attributes={"SignatureVersion": "1"}) == first
+        archive = {"FifoTopic": "true", "ArchivePolicy": '{"MessageRetentionPeriod": "9"}'}
+        fifo = await cloud.sns("CreateTopic", Name="t.fifo", Attributes=archive)
+        cloud.clock.advance(1_000_000_000)
+        assert await cloud.sns("CreateTopic", Name="t.fifo", Attributes=archive) == fifo
         error = await cloud.error("CreateTopic", Name="t", Tags=[_tag("k", "other")])
         assert error["Message"] == "Invalid parameter: Tags Reason: Topic already exists with different tags"
         await cloud.sns("DeleteTopic", **first)

@@ -28,6 +28,13 @@ _OTHER_ACTIONS: Final = (
     "GetDataProtectionPolicy", "PutDataProtectionPolicy", "ListTagsForResource", "TagResource", "UntagResource",
     "Receive",
 )  # fmt: skip
+DEFAULTS: Final[Mapping[str, str]] = {
+    "ContentBasedDeduplication": "false",
+    "FifoThroughputScope": "Topic",
+    "SignatureVersion": "1",
+    "TracingConfig": "PassThrough",
+}
+"""What an attribute is that was not set."""
 _POLICY_BYTES_MAX: Final = 30_720
 
 

@@ -55,14 +55,16 @@ def create_topic(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str
 
 def _check_same(existing: Topic, asked: Topic, attributes: dict[str, str], tagged: bool) -> None:
     """A topic may be created again with what it has, or less."""
-    same = all(existing.attributes.get(name) == value for name, value in asked.attributes.items())
-    same = same and all(
-        name in asked.attributes or name not in existing.attributes for name in attributes if name != "DisplayName"
-    )
+    named = {name for name in attributes if name not in ("FifoTopic", "Policy")}
+    same = all(_value(existing, name) == _value(asked, name) for name in named)
     if not same or (asked.policy and asked.policy != existing.policy):
         raise invalid("Attributes", "Topic already exists with different attributes")
     if tagged and asked.tags != existing.tags:
         raise invalid("Tags", "Topic already exists with different tags")
+
+
+def _value(topic: Topic, name: str) -> str:
+    return topic.attributes.get(name) or settings.DEFAULTS.get(name, "")
 
 
 @sns.operation(tx="write", authorize=on_topic("sns:DeleteTopic"))
