@@ -18,6 +18,7 @@ SERVICES: dict[str, str] = {
     "iam": "lambent.services.iam",
     "lambda": "lambent.services.lambda_",
     "logs": "lambent.services.logs",
+    "pipes": "lambent.services.pipes",
     "s3": "lambent.services.s3",
     "scheduler": "lambent.services.scheduler",
     "sns": "lambent.services.sns",

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, NamedTuple
 
 from msgspec.structs import replace
@@ -46,7 +46,7 @@ PAUSE_NS = SECOND_NS
 _log = logging.getLogger("lambent.pollers")
 
 
-class _View(NamedTuple):
+class View(NamedTuple):
     """What the store says: all mappings, who holds what, the nodes that live and those that take work on."""
 
     mappings: list[Mapping]
@@ -142,10 +142,10 @@ class Crew:
             if not self._stopping:
                 await self._signal.wait(self._cloud.clock.now_ns() + look_ns)
 
-    def _survey(self, tx: Reader) -> _View:
+    def _survey(self, tx: Reader) -> View:
         shared = self._cloud.store.shared
         found = every_mapping(tx)
-        return _View(
+        return View(
             found,
             leases.every_lease(tx),
             {mapping.id: keys.share_count(tx, mapping.id) for mapping in found if mapping.kind == "sqs"},
@@ -168,7 +168,7 @@ class Crew:
             await self._scale(view)
         await self._settle(view)
 
-    async def _shares(self, mapping: Mapping, view: _View) -> tuple[str, ...]:
+    async def _shares(self, mapping: Mapping, view: View) -> tuple[str, ...]:
         """What of a source there is to poll apart: a stream's shards, or a queue as often as its load asks for."""
         if mapping.kind == "sqs":
             # A MaximumConcurrency is kept by one node alone, so that it is exact.
@@ -178,10 +178,13 @@ class Crew:
             try:
                 self._shards[mapping.source] = await self._describe(mapping)
             except ServiceError as error:
-                problem = f"PROBLEM: {error.message}"
-                await self._cloud.store.write(lambda tx: note_result(tx, mapping, problem))
+                await self._cloud.store.write(self._problem(mapping, error.message))
                 return ()
         return self._shards[mapping.source]
+
+    def _problem(self, mapping: Mapping, problem: str) -> Callable[[Transaction], None]:
+        """What says of a mapping that its source cannot be looked at."""
+        return lambda tx: note_result(tx, mapping, f"PROBLEM: {problem}")
 
     async def _describe(self, mapping: Mapping) -> tuple[str, ...]:
         """A stream's shards. Lambent's streams have one each, which never changes."""
@@ -194,7 +197,7 @@ class Crew:
 
     # -- leases -------------------------------------------------------------------------------------------------------
 
-    def _let_go(self, view: _View, wanted: dict[Place, Mapping]) -> None:
+    def _let_go(self, view: View, wanted: dict[Place, Mapping]) -> None:
         """End what is not this node's any more, or not wanted, or wanted otherwise."""
         for place, post in self._posts.items():
             mapping = wanted.get(place)
@@ -206,7 +209,7 @@ class Crew:
             elif mapping is None or mapping.revision != post.mapping.revision:
                 post.close()
 
-    def _level(self, view: _View, wanted: dict[Place, Mapping]) -> None:
+    def _level(self, view: View, wanted: dict[Place, Mapping]) -> None:
         """Give back what is more than this node's part."""
         if not self._cloud.store.shared or len(wanted) > len(view.leases):
             return
@@ -215,7 +218,7 @@ class Crew:
         for post in mine[part:]:
             post.close()
 
-    async def _take(self, view: _View, wanted: dict[Place, Mapping]) -> None:
+    async def _take(self, view: View, wanted: dict[Place, Mapping]) -> None:
         """Take what nobody polls: whoever has least to do goes first."""
         shared = self._cloud.store.shared
         counts = Counter(lease.node for lease in view.leases.values())
@@ -238,7 +241,7 @@ class Crew:
                 self._begin(mapping, found)
         self._free = free
 
-    async def _scale(self, view: _View) -> None:
+    async def _scale(self, view: View) -> None:
         """Let another node help with a queue that keeps this one at its limit; do with fewer when they are idle."""
         if not self._cloud.store.shared:
             return
@@ -260,13 +263,22 @@ class Crew:
         post.closing = self._stopping
         post.task = asyncio.ensure_future(self._keep(post))
 
+    def _work(self, mapping: Mapping, held: Held) -> Work:
+        """What a poller works with."""
+        return Work(self._cloud, mapping, held, self._roles)
+
+    def _shard_poller(self, work: Work, shard: str) -> ShardPoller:
+        """The poller of a stream's shard."""
+        return ShardPoller(work, shard)
+
     async def _keep(self, post: _Post) -> None:
         """Run a poller until it is closed or loses its lease; then the lease is given back."""
         try:
             while not post.closing:
-                work = Work(self._cloud, post.mapping, post.held, self._roles)
+                work = self._work(post.mapping, post.held)
                 queue = post.mapping.kind == "sqs"
-                post.poller = QueuePoller(work, self._spawn) if queue else ShardPoller(work, post.held.place.share)
+                share = post.held.place.share
+                post.poller = QueuePoller(work, self._spawn) if queue else self._shard_poller(work, share)
                 try:
                     await post.poller.run()
                 except LeaseLost:
@@ -298,7 +310,7 @@ class Crew:
 
     # -- states -------------------------------------------------------------------------------------------------------
 
-    async def _settle(self, view: _View) -> None:
+    async def _settle(self, view: View) -> None:
         """Say of mappings what has become true: that they are polled, or not any more, or gone."""
         for mapping in view.mappings:
             if mapping.state not in TRANSITIONS:
@@ -316,16 +328,22 @@ class Crew:
         if now.enabled:
             put_mapping(tx, replace(now, state=ENABLED))
             return
-        living = leases.living(tx, self._node, self._cloud.store.shared)
-        for key, lease in keys.leases.scan(tx, mapping.id):
-            if lease.node in living:
-                return
-            tx.delete(key)
+        if not self._released(tx, mapping):
+            return
         if now.state == DELETING:
             delete_mapping(tx, now)
             keys.forget_mapping(tx, now.id)
         else:
             put_mapping(tx, replace(now, state=DISABLED))
+
+    def _released(self, tx: Transaction, mapping: Mapping) -> bool:
+        """Whether nobody polls for a mapping any more; what the dead left is removed."""
+        living = leases.living(tx, self._node, self._cloud.store.shared)
+        for key, lease in keys.leases.scan(tx, mapping.id):
+            if lease.node in living:
+                return False
+            tx.delete(key)
+        return True
 
 
 def _share(tx: Transaction, id: str, count: int) -> None:

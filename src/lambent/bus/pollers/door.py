@@ -15,19 +15,21 @@ from lambent.kv.errors import StoreError
 from lambent.kv.keys import pack
 
 if TYPE_CHECKING:
-    from .crew import Crew
+    from .crews import Crews
 
 TOPIC: Final = b"lambda.mappings"
 """What every change of a mapping wakes."""
 LOOK_NS: Final = 30 * 1_000_000_000
 PREFIX: Final = pack(("lambda.mapping",))
 """What the keys of mappings begin with."""
+PIPES_PREFIX: Final = pack(("pipes.pipe",))
+"""What the keys of pipes begin with."""
 
 _log = logging.getLogger("lambent.pollers")
 
 
 def _any_mapping(tx: Reader) -> bool:
-    return bool(tx.scan(PREFIX + b"\x00", PREFIX + b"\xff", limit=1))
+    return any(tx.scan(prefix + b"\x00", prefix + b"\xff", limit=1) for prefix in (PREFIX, PIPES_PREFIX))
 
 
 class Pollers:
@@ -35,7 +37,7 @@ class Pollers:
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
-        self._crew: Crew | None = None
+        self._crew: Crews | None = None
         self._stopping = False
         self._deafen: Callable[[], None] | None = None
 
@@ -63,7 +65,7 @@ class Pollers:
             self._deafen()
             self._deafen = None
         if self._crew is None and not self._stopping:
-            self._crew = importlib.import_module("lambent.bus.pollers.crew").Crew(self._cloud)
+            self._crew = importlib.import_module("lambent.bus.pollers.crews").Crews(self._cloud)
             self._crew.start()
 
     async def stop(self, grace_s: float) -> None:

@@ -75,11 +75,15 @@ class ShardPoller:
         """Records are done: there is room for more."""
         self._signal.set()
 
+    def lane(self, number: int) -> Lane:
+        """The lane of that number."""
+        return Lane(self, number)
+
     async def run(self) -> None:
         """Poll; `LeaseLost` ends it at once."""
         sight = await self._begin()
         self.progress = Progress(sight.position, self.work.mapping.parallel)
-        self._lanes = [Lane(self, number) for number in range(self.work.mapping.parallel)]
+        self._lanes = [self.lane(number) for number in range(self.work.mapping.parallel)]
         end = self.work.cloud.store.listen(sight.topic, self._signal.set) if sight.topic else _nothing
         try:
             await together([self._read, *(lane.run for lane in self._lanes)])

@@ -1,0 +1,1 @@
+"""The operations of Pipes, a module per noun."""
