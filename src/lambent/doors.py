@@ -47,6 +47,7 @@ async def health(cloud: Cloud, request: Request) -> Response:
             "pid": os.getpid(),
             "data": cloud.settings.data,
             "region": cloud.settings.region,
+            "auth": cloud.settings.auth,
             "nodes": members,
             "services": {name: _coverage(name) for name in SERVICES},
         }

@@ -165,3 +165,31 @@ async def test_another_nodes_message_wakes_and_nodes_do_not_get_the_same() -> No
     assert sorted(found, key=int) == list(map(str, range(100)))
     assert await other.counts() == (0, 101, 0)
     assert receiving.WAIT_S_MAX == 20
+
+
+async def test_what_becomes_visible_while_a_poll_looks_is_not_missed() -> None:
+    cloud = SqsCloud()
+    await cloud.create()
+    await cloud.send("delayed", DelaySeconds=5)
+    read = cloud.store.read
+
+    async def slowly(fn: Any) -> Any:
+        if cloud.clock.now_ns() < late_ns:
+            cloud.clock.advance(late_ns - cloud.clock.now_ns())  # between the look and the question when to look again
+        return await read(fn)
+
+    late_ns = cloud.clock.now_ns() + 6 * SECOND_NS
+    write = cloud.store.write
+
+    async def first_write(fn: Any) -> Any:
+        outcome = await write(fn)
+        cloud.store.read = slowly  # type: ignore[method-assign]
+        return outcome
+
+    cloud.store.write = first_write  # type: ignore[method-assign]
+    task = wait(cloud)
+    await rest()
+    cloud.clock.advance(1)
+    await rest()
+    assert task.done()
+    assert await body_of(task) == ["delayed"]

@@ -15,6 +15,7 @@ from .common import (
     Failure,
     RegionOption,
     authority,
+    complain,
     data_folder,
     find_endpoint,
     health,
@@ -97,7 +98,10 @@ def env(
     trusted = authority(data)
     if address.startswith("https://") and trusted is not None:
         print(f"export AWS_CA_BUNDLE={trusted}")
-    print(f"export AWS_ACCESS_KEY_ID={account or 'test'}")
-    print("export AWS_SECRET_ACCESS_KEY=test")
     print(f"export AWS_DEFAULT_REGION={region}")
     print("unset AWS_SESSION_TOKEN AWS_PROFILE")
+    if (health(address, data) or {}).get("auth") == "strict":
+        complain("this cloud knows no conventional keys: use the root key that its first start showed, or one of IAM's")
+        return
+    print(f"export AWS_ACCESS_KEY_ID={account or 'test'}")
+    print("export AWS_SECRET_ACCESS_KEY=test")

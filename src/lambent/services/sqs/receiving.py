@@ -97,6 +97,8 @@ async def _look_through(ctx: Context, wanted: Wanted) -> Found | None:
 async def _look(ctx: Context, wanted: Wanted, *, waits: bool) -> Look[Found]:
     """Take what there is. `OverLimit` when too many are in flight, but who waits just goes on waiting."""
     store = ctx.cloud.store
+    # What becomes visible while this looks may be missed, so it must not count as seen.
+    began_ms = ctx.now_ms
     taken: list[Taken] = []
     more = full = False
     if not store.shared:
@@ -123,7 +125,7 @@ async def _look(ctx: Context, wanted: Wanted, *, waits: bool) -> Look[Found]:
         raise OverLimit(_FULL)
     if not waits:
         return Look(None, None, more)
-    next_ms = await store.read(lambda tx: _next_ms(tx, ctx, wanted.place))
+    next_ms = await store.read(lambda tx: _next_ms(tx, began_ms, wanted.place))
     return Look(None, next_ms, more)
 
 
@@ -135,9 +137,9 @@ def _survey(tx: Reader, place: Place) -> tuple[Queue, list[int]]:
     return queue, stocked(tx, queue)
 
 
-def _next_ms(tx: Reader, ctx: Context, place: Place) -> int | None:
+def _next_ms(tx: Reader, began_ms: int, place: Place) -> int | None:
     queue = queues.get(tx, *place)
-    return next_visible_ms(tx, queue, ctx.now_ms) if queue is not None else None
+    return next_visible_ms(tx, queue, began_ms) if queue is not None else None
 
 
 def _take(
