@@ -90,7 +90,7 @@ class ScheduleCloud(TestCloud):
         url = f"{self.settings.endpoint}/{ACCOUNT}/{queue}"
         found: list[dict[str, Any]] = []
         while True:
-            asked = {"QueueUrl": url, "MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"]}
+            asked: dict[str, Any] = {"QueueUrl": url, "MaxNumberOfMessages": 10, "MessageAttributeNames": ["All"]}
             answer = await self.call("sqs", "ReceiveMessage", **asked)
             if not answer.get("Messages"):
                 return found

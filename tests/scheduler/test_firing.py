@@ -177,7 +177,7 @@ class _Refusing:
 
 def test_a_throttled_target_is_tried_again() -> None:
     async def body(cloud: ScheduleCloud) -> None:
-        cloud.api = _Refusing(cloud, "SendMessage", "ThrottlingException", 3)  # type: ignore[assignment]
+        cloud.api = _Refusing(cloud, "SendMessage", "ThrottlingException", 3)
         await cloud.queue("dead")
         target = {"Input": "trouble <aws.scheduler.attempt-number>", "DeadLetterConfig": {"Arn": arn("dead")}}
         await cloud.schedule("at(2026-01-01T00:00:00)", Target=target)
@@ -190,7 +190,7 @@ def test_a_throttled_target_is_tried_again() -> None:
 
 def test_retries_that_are_used_up_end_in_the_dead_letter_queue() -> None:
     async def body(cloud: ScheduleCloud) -> None:
-        cloud.api = _Refusing(cloud, "SendMessage", "ThrottlingException", 3)  # type: ignore[assignment]
+        cloud.api = _Refusing(cloud, "SendMessage", "ThrottlingException", 3)
         await cloud.queue("dead")
         policy = {"MaximumRetryAttempts": 2, "MaximumEventAgeInSeconds": 3600}
         target = {"Input": "trouble", "DeadLetterConfig": {"Arn": arn("dead")}, "RetryPolicy": policy}
