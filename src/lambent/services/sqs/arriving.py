@@ -72,6 +72,23 @@ def accept(cloud: Cloud, tx: Transaction, delivery: Delivery, now_ms: int) -> No
     scope = f"{DELIVERY} {event.source}"[:256]
     if keys.duplicates.get(tx, queue.id, scope, delivery.id) is not None:
         return
+    _put(cloud, tx, queue, delivery, now_ms)
+    forget(tx, queue, now_ms, FORGET_ROWS)
+    until_ms = now_ms + DEDUPLICATION_MS
+    keys.duplicates.put(tx, Duplicate(delivery.id, 0, until_ms), queue.id, scope, delivery.id)
+    keys.duplicate_ends.put(tx, Mark(), queue.id, until_ms, scope, delivery.id)
+
+
+def take(cloud: Cloud, tx: Transaction, delivery: Delivery, now_ms: int) -> None:
+    """Send one delivery's message in the sender's own transaction, in which nothing is ever repeated."""
+    event = delivery.event
+    role = event.attributes.get("role", "")
+    queue = may_send(cloud, tx, event.target, event.principal, event.source, event.account, role)
+    _put(cloud, tx, queue, delivery, now_ms)
+
+
+def _put(cloud: Cloud, tx: Transaction, queue: Queue, delivery: Delivery, now_ms: int) -> None:
+    event = delivery.event
     try:
         new = draft(queue, _parameters(event.payload, event.attributes, queue))
     except ServiceError as refused:
@@ -80,10 +97,6 @@ def accept(cloud: Cloud, tx: Transaction, delivery: Delivery, now_ms: int) -> No
     shelf = group_shelf(queue.shelves, new.group) if queue.fifo else crc32(delivery.id.encode()) % queue.shelves
     send(desk, queue, desk.books(queue, shelf), new, cloud.ids.request_id(), event.principal)
     desk.close()
-    forget(tx, queue, now_ms, FORGET_ROWS)
-    until_ms = now_ms + DEDUPLICATION_MS
-    keys.duplicates.put(tx, Duplicate(delivery.id, 0, until_ms), queue.id, scope, delivery.id)
-    keys.duplicate_ends.put(tx, Mark(), queue.id, until_ms, scope, delivery.id)
 
 
 def _parameters(payload: bytes, attributes: Mapping[str, str], queue: Queue) -> dict[str, Any]:

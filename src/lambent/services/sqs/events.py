@@ -17,7 +17,7 @@ from lambent.contracts.events import Delivery, Event
 from lambent.contracts.ports import Cloud, Transaction
 
 from . import keys, moving
-from .arriving import accept, may_send
+from .arriving import accept, may_send, take
 from .books import Desk
 from .emitting import emit_sweep, emit_task
 from .model import PRINCIPAL, Queue
@@ -48,6 +48,10 @@ class SqsTarget:
             await self._cloud.store.write(lambda tx: _TASKS[task["task"]](self._cloud, tx, event, task, now_ms))
         else:
             await self._cloud.store.write(lambda tx: accept(self._cloud, tx, delivery, now_ms))
+
+    def take(self, tx: Transaction, delivery: Delivery) -> None:
+        """See `contracts.ports.Inlet`: topics of this store write to queues without an outbox between."""
+        take(self._cloud, tx, delivery, self._cloud.clock.now_ns() // _MS)
 
     async def check(self, target: str, principal: str, source: str, account: str) -> None:
         """Raise `Undeliverable` when the queue does not exist or its policy does not let the service in."""
