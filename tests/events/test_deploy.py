@@ -159,3 +159,27 @@ def test_the_events_of_a_sam_function_invoke_it() -> None:
         assert {"a": 1} in heard
 
     run(scenario)
+
+
+def test_what_happens_to_stacks_is_on_the_default_bus() -> None:
+    async def scenario(c: Cloud) -> None:
+        queue = f"arn:aws:sqs:{REGION}:{ACCOUNT}:q"
+        policy = {"Effect": "Allow", "Principal": "*", "Action": "sqs:SendMessage", "Resource": queue}
+        text = json.dumps({"Version": "2012-10-17", "Statement": [policy]})
+        await c.call("sqs", "CreateQueue", QueueName="q", Attributes={"Policy": text})
+        pattern = {"source": ["aws.cloudformation"], "detail": {"status-details": {"status": ["CREATE_COMPLETE"]}}}
+        await c.call("events", "PutRule", Name="r", EventPattern=json.dumps(pattern))
+        await c.call("events", "PutTargets", Rule="r", Targets=[{"Id": "t", "Arn": queue}])
+        template = "Resources: {Bus: {Type: AWS::Events::EventBus, Properties: {Name: b}}}"
+        stack = (await c.cfn("CreateStack", StackName="s", TemplateBody=template))["StackId"]
+        for _ in range(4):
+            await c.relay.settled()
+            await asyncio.sleep(0)
+        found = {event["detail-type"]: event for event in await _bodies(c)}
+        assert set(found) == {"CloudFormation Stack Status Change", "CloudFormation Resource Status Change"}
+        resource = found["CloudFormation Resource Status Change"]
+        assert (resource["resources"], resource["source"]) == ([stack], "aws.cloudformation")
+        detail = resource["detail"]
+        assert (detail["logical-resource-id"], detail["resource-type"]) == ("Bus", "AWS::Events::EventBus")
+
+    run(scenario)

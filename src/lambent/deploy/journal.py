@@ -80,7 +80,7 @@ class Journal:
             if settled is not None:
                 keys.leftovers.delete(tx, *self.place, *settled)
             shown = record.physical_id if physical_id is None else physical_id
-            keys.add_event(tx, stack, _event(stamped, shown, event_id, operation.token))
+            events.add(self.cloud, tx, stack, _event(stamped, shown, event_id, operation.token))
 
         await self.write(change)
         return stamped
@@ -93,7 +93,7 @@ class Journal:
         def change(tx: Transaction, stack: Stack, operation: Operation) -> None:
             if settled is not None:
                 keys.leftovers.delete(tx, *self.place, *settled)
-            keys.add_event(tx, stack, _event(stamped, record.physical_id, event_id, operation.token))
+            events.add(self.cloud, tx, stack, _event(stamped, record.physical_id, event_id, operation.token))
 
         await self.write(change)
 
@@ -119,7 +119,7 @@ class Journal:
         def run(tx: Transaction, stack: Stack, operation: Operation) -> None:
             changed = replace(change(tx, stack) if change is not None else stack, status=status, reason=reason)
             keys.put_stack(tx, changed)
-            events.record(tx, stack, status, reason, event_id=event_id, now_ms=self.now_ms())
+            events.record(self.cloud, tx, stack, status, reason, event_id=event_id, now_ms=self.now_ms())
 
         await self.write(run)
 

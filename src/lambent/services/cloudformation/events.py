@@ -7,9 +7,9 @@ from typing import Final
 import msgspec
 
 from lambent.contracts.events import Event, Retry
-from lambent.contracts.ports import Transaction
+from lambent.contracts.ports import Cloud, Transaction
 
-from . import keys
+from . import announcing, keys
 from .model import Operation, Stack, StackEvent
 
 PRINCIPAL: Final = "cloudformation.amazonaws.com"
@@ -27,7 +27,15 @@ class Work(msgspec.Struct, frozen=True):
     operation: str
 
 
-def record(tx: Transaction, stack: Stack, status: str, reason: str, *, event_id: str, now_ms: int) -> None:
+def add(cloud: Cloud, tx: Transaction, stack: Stack, event: StackEvent) -> None:
+    """Write a line of a stack's history, and tell the event bus."""
+    keys.add_event(tx, stack, event)
+    announcing.announce(cloud, tx, stack, event)
+
+
+def record(
+    cloud: Cloud, tx: Transaction, stack: Stack, status: str, reason: str, *, event_id: str, now_ms: int
+) -> None:
     """Write an event of the stack itself into its history."""
     token = stack.operation.token if stack.operation is not None else ""
     event = StackEvent(
@@ -40,14 +48,16 @@ def record(tx: Transaction, stack: Stack, status: str, reason: str, *, event_id:
         time_ms=now_ms,
         token=token,
     )
-    keys.add_event(tx, stack, event)
+    add(cloud, tx, stack, event)
 
 
-def start(tx: Transaction, stack: Stack, operation: Operation, status: str, *, event_id: str, now_ms: int) -> Stack:
+def start(
+    cloud: Cloud, tx: Transaction, stack: Stack, operation: Operation, status: str, *, event_id: str, now_ms: int
+) -> Stack:
     """Put the stack into `status` under `operation`, write its event, and hand the work to the engine."""
     begun = msgspec.structs.replace(stack, operation=operation, status=status, reason="User Initiated")
     keys.put_stack(tx, begun)
-    record(tx, begun, status, "User Initiated", event_id=event_id, now_ms=now_ms)
+    record(cloud, tx, begun, status, "User Initiated", event_id=event_id, now_ms=now_ms)
     work = Work(stack.account, stack.region, stack.id, operation.id)
     tx.emit(
         Event(

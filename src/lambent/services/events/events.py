@@ -47,6 +47,10 @@ class EventsTarget:
         else:
             await self._cloud.store.write(lambda tx: self._work(tx, delivery, task, now_ms))
 
+    def take(self, tx: Transaction, delivery: Delivery) -> None:
+        """Take in another service's event in that service's own transaction: see `contracts.ports.Inlet`."""
+        self._take(tx, delivery.event, self._cloud.clock.now_ns() // _MS)
+
     def _work(self, tx: Transaction, delivery: Delivery, task: Task, now_ms: int) -> None:
         """A task that is one transaction."""
         about = delivery.event.target

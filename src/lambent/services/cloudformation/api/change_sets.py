@@ -48,7 +48,7 @@ async def create_change_set(ctx: Context, req: dict[str, Any]) -> dict[str, Any]
             begun = replace(there, reason="User Initiated")
             keys.put_stack(tx, begun)
             keys.names.put(tx, Pointer(begun.id), ctx.account, ctx.region, begun.name)
-            events.record(tx, begun, begun.status, begun.reason, event_id=event_id, now_ms=ctx.now_ms)
+            events.record(ctx.cloud, tx, begun, begun.status, begun.reason, event_id=event_id, now_ms=ctx.now_ms)
         proposals.store_template(tx, there, change_set.operation.template, prepared)
         _put(tx, there, change_set)
         keys.change_set_ids.put(tx, Pointer(there.id), ctx.account, ctx.region, change_set.id)
@@ -209,4 +209,4 @@ def execute_change_set(ctx: Context, tx: Transaction, req: dict[str, Any]) -> No
             template=operation.template,
         )
     status = "CREATE_IN_PROGRESS" if creating else "UPDATE_IN_PROGRESS"
-    events.start(tx, begun, operation, status, event_id=ctx.cloud.ids.uuid(), now_ms=ctx.now_ms)
+    events.start(ctx.cloud, tx, begun, operation, status, event_id=ctx.cloud.ids.uuid(), now_ms=ctx.now_ms)

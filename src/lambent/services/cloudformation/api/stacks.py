@@ -56,7 +56,7 @@ async def create_stack(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         proposals.store_template(tx, begun, operation.template, prepared)
         _obsolete(tx, begun)
         keys.names.put(tx, Pointer(begun.id), ctx.account, ctx.region, name)
-        events.start(tx, begun, operation, "CREATE_IN_PROGRESS", event_id=event_id, now_ms=ctx.now_ms)
+        events.start(ctx.cloud, tx, begun, operation, "CREATE_IN_PROGRESS", event_id=event_id, now_ms=ctx.now_ms)
         return {"StackId": begun.id}
 
     return await ctx.cloud.store.write(create)
@@ -106,7 +106,9 @@ def delete_stack(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
         retain=retain,
         token=req.get("ClientRequestToken", ""),
     )
-    events.start(tx, stack, operation, "DELETE_IN_PROGRESS", event_id=ctx.cloud.ids.uuid(), now_ms=ctx.now_ms)
+    events.start(
+        ctx.cloud, tx, stack, operation, "DELETE_IN_PROGRESS", event_id=ctx.cloud.ids.uuid(), now_ms=ctx.now_ms
+    )
 
 
 @cloudformation.operation(tx="read", resource=proposals.stack_arn)

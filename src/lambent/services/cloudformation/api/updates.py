@@ -66,7 +66,7 @@ async def update_stack(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         check_updatable(there)
         proposals.store_template(tx, there, operation.template, prepared)
         begun = aim(there, operation, ctx.now_ms)
-        events.start(tx, begun, operation, "UPDATE_IN_PROGRESS", event_id=event_id, now_ms=ctx.now_ms)
+        events.start(ctx.cloud, tx, begun, operation, "UPDATE_IN_PROGRESS", event_id=event_id, now_ms=ctx.now_ms)
         return {"StackId": there.id}
 
     return await ctx.cloud.store.write(update)
@@ -114,4 +114,4 @@ def continue_update_rollback(ctx: Context, tx: Transaction, req: dict[str, Any])
         token=req.get("ClientRequestToken", ""),
     )
     event_id = ctx.cloud.ids.uuid()
-    events.start(tx, stack, operation, "UPDATE_ROLLBACK_IN_PROGRESS", event_id=event_id, now_ms=ctx.now_ms)
+    events.start(ctx.cloud, tx, stack, operation, "UPDATE_ROLLBACK_IN_PROGRESS", event_id=event_id, now_ms=ctx.now_ms)
