@@ -147,15 +147,15 @@ def test_deploy_invoke_logs_and_destroy(node: Node, tmp_path: Path) -> None:
 
 def test_a_template_of_what_is_not_built_is_refused_by_name(node: Node, tmp_path: Path) -> None:
     template = tmp_path / "template.yaml"
-    template.write_text("Resources:\n  Q:\n    Type: AWS::SQS::Queue\n")
+    template.write_text("Resources:\n  Q:\n    Type: AWS::Kinesis::Stream\n")
     done = node.run("lambent", "deploy", str(template), "--stack-name", "queue", check=False)
     assert done.returncode == 1
-    assert "AWS::SQS::Queue" in done.stderr
+    assert "AWS::Kinesis::Stream" in done.stderr
 
 
 def test_what_is_not_built_is_named(node: Node) -> None:
-    with pytest.raises(Exception, match="dynamodb"):
-        node.client("dynamodb").list_tables()
+    with pytest.raises(Exception, match="kinesis"):
+        node.client("kinesis").list_streams()
     with pytest.raises(Exception, match="CreateUserPool"):
         node.client("cognito-idp").create_user_pool(PoolName="x")
 
