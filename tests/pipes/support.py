@@ -48,6 +48,11 @@ class PipeCloud(PollingCloud):
         await turns()
         return made
 
+    @property
+    def given(self) -> list[Any]:
+        """What functions were invoked with."""
+        return list(self.compute.events)
+
     async def shown(self) -> dict[str, Any]:
         """The pipe as it is now."""
         return await self.call("pipes", "DescribePipe", Name="p")

@@ -69,7 +69,7 @@ def test_a_function_enriches_and_nothing_goes_on_where_it_returns_nothing() -> N
         await cloud.send({"n": 0})
         await turns()
         assert [json.loads(text) for text in await cloud.out()] == [{"twice": 8}]
-        assert cloud.compute.events == [[{"n": 4}], [{"n": 0}]]
+        assert cloud.given == [[{"n": 4}], [{"n": 0}]]
         assert await cloud.depth() == (0, 0)
 
     run(body)
@@ -84,11 +84,11 @@ def test_what_a_function_names_as_failed_comes_again() -> None:
         await cloud.send("good", "bad", "fine")
         await cloud.pipe(Target=WORKER)
         await turns()
-        assert [[event["body"] for event in batch] for batch in cloud.compute.events] == [["good", "bad", "fine"]]
+        assert [[event["body"] for event in batch] for batch in cloud.given] == [["good", "bad", "fine"]]
         assert await cloud.depth() == (0, 1)
         cloud.compute.behave = lambda events: "ok"
         await cloud.advance(31)
-        assert [event["body"] for event in cloud.compute.events[-1]] == ["bad"]
+        assert [event["body"] for event in cloud.given[-1]] == ["bad"]
         assert await cloud.depth() == (0, 0)
 
     run(body)
@@ -115,7 +115,7 @@ def test_an_asynchronous_function_gets_the_batch() -> None:
         await cloud.send("you")
         await turns()
         await cloud.relay.settled()
-        assert cloud.compute.events == [["Hello, you"]]
+        assert cloud.given == [["Hello, you"]]
 
     run(body)
 

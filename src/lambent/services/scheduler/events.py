@@ -34,6 +34,8 @@ _RETRY: Final = Retry(attempts_max=1000, age_s_max=10 * 86_400)
 _THROTTLES: Final = frozenset(
     ("RequestLimitExceeded", "TooManyRequestsException", "ProvisionedThroughputExceededException", "SlowDown")
 )
+_PASSING_ENTRIES: Final = ("InternalFailure", "ThrottlingException")
+"""Failures of single events that a later PutEvents may not have."""
 _SERVER_ERRORS: Final = ("Internal", "ServiceUnavailable", "ServiceException", "ServiceFailure")
 
 _log = logging.getLogger("lambent.scheduler")
@@ -131,7 +133,8 @@ class _Attempt:
             failed = next((entry for entry in answer.get("Entries", ()) if "ErrorCode" in entry), None)
             if failed is None or call.operation != "PutEvents":
                 return
-            code, message, again = failed["ErrorCode"], failed.get("ErrorMessage", ""), True
+            code, message = failed["ErrorCode"], failed.get("ErrorMessage", "")
+            again = code in _PASSING_ENTRIES
         except ServiceError as error:
             code, message, again = error.code, error.message, _passing(error)
         condition = self._exhausted() if again else ""
