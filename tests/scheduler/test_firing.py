@@ -280,3 +280,34 @@ def test_without_an_input_the_target_hears_of_a_scheduled_event() -> None:
         assert event["resources"] == [answer["ScheduleArn"]]
 
     run(body)
+
+
+def test_retries_end_when_the_invocation_is_too_old() -> None:
+    async def body(cloud: ScheduleCloud) -> None:
+        cloud.api = _Refusing(cloud, "SendMessage", "ThrottlingException", 100)
+        await cloud.queue("dead")
+        target = {"Input": "trouble", "RetryPolicy": {"MaximumEventAgeInSeconds": 60}}
+        await cloud.schedule("at(2026-01-01T00:00:00)", Target=target)
+        await cloud.pass_minutes(3)
+        assert await cloud.timers() == []
+        assert cloud.api.left == 98
+
+    run(body)
+
+
+def test_a_bus_hears_of_a_schedule() -> None:
+    async def body(cloud: ScheduleCloud) -> None:
+        allow = {"Effect": "Allow", "Principal": {"Service": "events.amazonaws.com"}, "Action": "*", "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [allow]})
+        heard = await cloud.queue("heard", Policy=policy)
+        await cloud.call("events", "PutRule", Name="r", EventPattern=json.dumps({"source": ["clock"]}))
+        await cloud.call("events", "PutTargets", Rule="r", Targets=[{"Id": "1", "Arn": heard}])
+        bus = heard.replace(":sqs:", ":events:").replace(":heard", ":event-bus/default")
+        parameters = {"Source": "clock", "DetailType": "tick"}
+        target = {"Arn": bus, "EventBridgeParameters": parameters, "Input": '{"n": <aws.scheduler.attempt-number>}'}
+        await cloud.schedule("at(2026-01-01T00:00:00)", Target=target)
+        (text,) = await cloud.bodies("heard")
+        event = json.loads(text)
+        assert (event["source"], event["detail-type"], event["detail"]) == ("clock", "tick", {"n": 1})
+
+    run(body)

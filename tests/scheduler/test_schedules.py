@@ -51,6 +51,11 @@ WHOLE: dict[str, Any] = {
             "A flexible time window must have a MaximumWindowInMinutes.",
         ),
         (
+            {"Target": {"Arn": f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f", "RoleArn": ROLE, "Input": "{"}},
+            "ValidationException",
+            "The input of the target must be well-formed JSON.",
+        ),
+        (
             {"Target": {"Arn": f"arn:aws:states:{REGION}:{ACCOUNT}:stateMachine:m", "RoleArn": ROLE}},
             "NotImplemented",
             "Lambent has not built Step Functions as a target of schedules yet.",

@@ -63,7 +63,7 @@ class SchedulerTarget:
         task = orjson.loads(event.payload)
         if task["task"] == "invoke":
             invocation = msgspec.convert(task["invocation"], Invocation)
-            await _Attempt(self._cloud, event, invocation, delivery.attempt).make()
+            await _Attempt(self._cloud, delivery, invocation).make()
         else:
             await self._cloud.store.write(lambda tx: self._tasks[task["task"]](tx, event, task))
 
@@ -115,12 +115,13 @@ class SchedulerTarget:
 class _Attempt:
     """One attempt to call a target as the schedule's role."""
 
-    def __init__(self, cloud: Cloud, event: Event, invocation: Invocation, number: int) -> None:
+    def __init__(self, cloud: Cloud, delivery: Delivery, invocation: Invocation) -> None:
         self._cloud = cloud
-        self._event = event
+        self._account = delivery.event.account
+        self._region = delivery.event.region
+        self._number = delivery.attempt
+        self._began_ns = delivery.emitted_ns
         self._invocation = invocation
-        self._number = number
-        self._region = event.region
 
     async def make(self) -> None:
         """Call; `TryAgain` while the schedule's retry policy lets it, otherwise the dead-letter queue hears of it."""
@@ -150,8 +151,8 @@ class _Attempt:
         """Which bound of the retry policy is reached; empty when another attempt may be made."""
         if self._number > self._invocation.retries:
             return "MaximumRetryAttempts"
-        next_ms = self._cloud.clock.now_ns() // _MS + self._delay_s * 1000
-        return "MaximumEventAgeInSeconds" if next_ms - self._invocation.due_ms > self._invocation.age_s * 1000 else ""
+        age_s = (self._cloud.clock.now_ns() - self._began_ns) / 1e9 + self._delay_s
+        return "MaximumEventAgeInSeconds" if age_s > self._invocation.age_s else ""
 
     async def _assume(self) -> Caller:
         role, schedule = self._invocation.target["RoleArn"], self._invocation.schedule
@@ -182,7 +183,7 @@ class _Attempt:
                 "id": invocation.id,
                 "detail-type": "Scheduled Event",
                 "source": "aws.scheduler",
-                "account": self._event.account,
+                "account": self._account,
                 "time": written(invocation.due_ms),
                 "region": self._region,
                 "resources": [invocation.schedule],

@@ -18,6 +18,7 @@ from lambent.model.shapes import OperationModel, Shape
 from .errors import ValidationException
 
 _UNIVERSAL: Final = re.compile(r"arn:aws[a-z-]*:scheduler:::aws-sdk:([a-z0-9-]+):([A-Za-z0-9]+)")
+_ATTRIBUTE: Final = re.compile(r"<aws\.scheduler\.[a-z-]+>")
 _READ_ONLY: Final = re.compile(
     r"get|describe|list|poll|receive|search|scan|query|select|read|lookup|discover|validate|batchGet|batchDescribe|"
     r"batchRead|transactGet|adminGet|adminList|testMigration|retrieve|testConnection|translateDocument|isAuthorized|"
@@ -89,6 +90,11 @@ def _check_parameters(target: dict[str, Any], place: Arn) -> None:
         raise ValidationException("EventBridgeParameters can only be specified for an event bus target.")
     if place.service != "sqs" and "SqsParameters" in target:
         raise ValidationException("SqsParameters can only be specified for an SQS target.")
+    if place.service in ("lambda", "events") and "Input" in target:
+        try:
+            orjson.loads(_ATTRIBUTE.sub("0", target["Input"]))
+        except orjson.JSONDecodeError:
+            raise ValidationException("The input of the target must be well-formed JSON.") from None
     grouped = bool(target.get("SqsParameters", {}).get("MessageGroupId"))
     if place.resource.endswith(".fifo") and place.service == "sqs" and not grouped:
         raise ValidationException("MessageGroupId must be specified for a FIFO queue target.")
