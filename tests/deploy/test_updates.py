@@ -81,9 +81,24 @@ def test_a_failed_update_brings_everything_back() -> None:
             "UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS",
             "UPDATE_ROLLBACK_COMPLETE",
         ]
+        reason = "The following resource(s) failed to create: [Added]. "
+        assert ("s", "UPDATE_ROLLBACK_IN_PROGRESS", reason) in await d.history()
         d.world.fail.clear()
         await d.call("UpdateStack", StackName="s", TemplateBody=AFTER)
         assert await d.status() == "UPDATE_COMPLETE"
+
+    run(scenario)
+
+
+def test_a_resource_that_was_there_failed_to_update_not_to_create() -> None:
+    async def scenario(d: Driver) -> None:
+        changed = BEFORE.replace("Changed: {Type: AWS::SQS::Queue, Properties: {DelaySeconds: 1}}", "Changed: {}")
+        changed = changed.replace("{}", "{Type: AWS::SQS::Queue, Properties: {DelaySeconds: 99999}}")
+        await d.call("CreateStack", StackName="s", TemplateBody=BEFORE)
+        await d.call("UpdateStack", StackName="s", TemplateBody=changed)
+        assert await d.status() == "UPDATE_ROLLBACK_COMPLETE"
+        reason = "The following resource(s) failed to update: [Changed]. "
+        assert ("s", "UPDATE_ROLLBACK_IN_PROGRESS", reason) in await d.history()
 
     run(scenario)
 

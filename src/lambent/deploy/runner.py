@@ -154,14 +154,20 @@ class Runner:
             return "User Initiated"
         verbs = {"create": [], "update": []}  # type: dict[str, list[str]]
         for name in sorted(real):
-            record = self.resources.get(name)
-            verbs["update" if record is not None and record.before is not None else "create"].append(name)
+            verbs["update" if self._existed(name) else "create"].append(name)
         sentences = [
             f"The following resource(s) failed to {verb}: [{', '.join(names)}]. "
             for verb, names in verbs.items()
             if names
         ]
         return "".join(sentences)
+
+    def _existed(self, name: str) -> bool:
+        """Whether a resource was there before this operation; a step that failed leaves `resources` as it was."""
+        record = self.resources.get(name)
+        if record is None:
+            return False
+        return record.before is not None or bool(record.physical_id and record.touched != self.operation.id)
 
     async def _create(self) -> None:
         failure, template, scope = await self._forward()
