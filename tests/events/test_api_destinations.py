@@ -218,7 +218,7 @@ def test_which_answers_are_tried_again(status: int, attempts: int) -> None:
             made = await connection(c, "BASIC", BASIC)
             arn = await destination(c, made, server.url)
             role = await c.role("caller", "events:InvokeApiDestination")
-            more = {"RetryPolicy": {"MaximumRetryAttempts": 2}, "DeadLetterConfig": {"Arn": dead}}
+            more: dict[str, Any] = {"RetryPolicy": {"MaximumRetryAttempts": 2}, "DeadLetterConfig": {"Arn": dead}}
             await c.rule("r", arn, RoleArn=role, **more)
             await c.put()
             for _ in range(4):

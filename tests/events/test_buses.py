@@ -44,7 +44,7 @@ def test_a_bus_is_made_shown_and_deleted() -> None:
 def test_permissions_of_a_bus() -> None:
     async def scenario(c: EventsCloud) -> None:
         await c.do("CreateEventBus", Name="b")
-        permission = {"EventBusName": "b", "Action": "events:PutEvents"}
+        permission: dict[str, Any] = {"EventBusName": "b", "Action": "events:PutEvents"}
         await c.do("PutPermission", StatementId="one", Principal=OTHER, **permission)
         await c.do("PutPermission", StatementId="all", Principal="*", **permission)
         policy = json.loads((await c.do("DescribeEventBus", Name="b"))["Policy"])

@@ -206,7 +206,7 @@ def test_what_buckets_tell_arrives() -> None:
     async def scenario(c: EventsCloud) -> None:
         queue = await c.queue()
         await c.call("s3", "CreateBucket", Bucket="photos")
-        configuration = {"EventBridgeConfiguration": {}}
+        configuration: dict[str, Any] = {"EventBridgeConfiguration": {}}
         await c.call(
             "s3", "PutBucketNotificationConfiguration", Bucket="photos", NotificationConfiguration=configuration
         )

@@ -51,7 +51,10 @@ def test_the_public_patterns() -> None:
         wrong = []
         for path in paths:
             case, name = _case(path), path.stem
-            params = {"EventPattern": json.dumps(case["EventPattern"]), "Event": json.dumps(_FILLED | case["Event"])}
+            params: dict[str, Any] = {
+                "EventPattern": json.dumps(case["EventPattern"]),
+                "Event": json.dumps(_FILLED | case["Event"]),
+            }
             try:
                 result: object = (await c.call("events", "TestEventPattern", **params))["Result"]
             except ServiceError as error:

@@ -43,7 +43,7 @@ def test_taken(schedule: str) -> None:
         "cron(0 0 ? * ? *)", "cron(60 0 * * ? *)", "cron(0 24 * * ? *)", "cron(0 0 32 * ? *)", "cron(0 0 1 13 ? *)",
         "cron(0 0 ? * 8 *)", "cron(0 0 1 * ? 1969)", "cron(0/0 0 1 * ? *)", "cron(0 0 ? * FRI#6 *)",
         "at(2030-01-01T00:00:00)",
-        "cron(0 0 5-1 * ? *)", "", "cron(0 0 1 * ?)",
+        "", "cron(0 0 1 * ?)",
     ],
 )  # fmt: skip
 def test_refused(schedule: str) -> None:
@@ -79,7 +79,7 @@ def test_a_rate_counts_from_its_beginning() -> None:
 def _field(low: int, high: int) -> st.SearchStrategy[str]:
     number = st.integers(low, high)
     span = st.tuples(number, number).map(lambda pair: f"{min(pair)}-{max(pair)}")
-    step = st.tuples(number, st.integers(1, 20)).map(lambda pair: f"{pair[0]}/{pair[1]}")
+    step = st.tuples(number, st.integers(1, min(20, high - low + 1))).map(lambda pair: f"{pair[0]}/{pair[1]}")
     part = st.one_of(number.map(str), span, step)
     return st.one_of(st.just("*"), st.lists(part, min_size=1, max_size=3).map(",".join))
 
