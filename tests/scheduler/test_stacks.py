@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.cloudformation.cloud import Cloud, run
 
 TEMPLATE = """
@@ -85,5 +87,39 @@ def test_a_stack_of_schedules_and_pipes() -> None:
         assert (await c.call("scheduler", "ListSchedules"))["Schedules"] == []
         (left,) = (await c.call("pipes", "ListPipes"))["Pipes"]  # nobody polls here who could say that it is gone
         assert left["CurrentState"] == "DELETING"
+
+    run(scenario)
+
+
+SAM = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Function:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.11
+      Handler: index.handler
+      InlineCode: "def handler(event, context): pass"
+      Events:
+        Tick:
+          Type: ScheduleV2
+          Properties: {ScheduleExpression: rate(1 minute), Input: '{"a": 1}'}
+"""
+
+
+@pytest.mark.slow
+def test_a_function_of_sam_is_called_by_its_schedule() -> None:
+    async def scenario(c: Cloud) -> None:
+        seen: list[bytes] = []
+
+        async def answer(payload: bytes) -> None:
+            seen.append(payload)
+
+        c.compute.answer = answer
+        capabilities = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+        await c.cfn("CreateStack", StackName="s", TemplateBody=SAM, Capabilities=capabilities)
+        assert await c.failures() == []
+        await c.relay.settled()
+        assert seen == [b'{"a": 1}']
 
     run(scenario)
