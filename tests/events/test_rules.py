@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 from lambent import patterns
+from lambent.contracts.caller import Caller, Principal
+from lambent.contracts.errors import ServiceError
 from lambent.services.events import keys, routing
 from lambent.services.events.model import Rule
 from tests.support import ACCOUNT, REGION
@@ -238,3 +240,35 @@ def test_rules_for_other_sources_cost_an_event_nothing() -> None:
         assert each_us < 5_000
 
     run(scenario)
+
+
+def test_who_puts_a_target_must_be_allowed_to_hand_its_role_on() -> None:
+    async def scenario(c: EventsCloud) -> None:
+        role = await c.role("sender", "events:PutEvents")
+        made = await c.call("iam", "CreateUser", UserName="u")
+        allow: dict[str, Any] = {"Effect": "Allow", "Action": "events:*", "Resource": "*"}
+        await _allow(c, [allow])
+        arn = f"arn:aws:iam::{ACCOUNT}:user/u"
+        user = Caller(kind=Principal.USER, account=ACCOUNT, arn=arn, user_id=made["User"]["UserId"])
+        await c.do("PutRule", caller=user, Name="r", EventPattern=PATTERN)
+        bus = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/b"
+        targets = [{"Id": "t", "Arn": bus, "RoleArn": role}]
+        with pytest.raises(ServiceError, match="is not authorized to perform: iam:PassRole on resource: " + role):
+            await c.do("PutTargets", caller=user, Rule="r", Targets=targets)
+        condition = {"StringEquals": {"iam:PassedToService": "events.amazonaws.com"}}
+        await _allow(
+            c, [allow, {"Effect": "Allow", "Action": "iam:PassRole", "Resource": role, "Condition": condition}]
+        )
+        await c.do("PutTargets", caller=user, Rule="r", Targets=targets)
+        await _allow(c, [])
+        with pytest.raises(ServiceError, match="is not authorized to perform: events:DescribeRule"):
+            await c.do("DescribeRule", caller=user, Name="r")
+
+    run(scenario)
+
+
+async def _allow(c: EventsCloud, statements: list[dict[str, Any]]) -> None:
+    """Let the user u do this and nothing else."""
+    little: dict[str, Any] = {"Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*"}
+    document = json.dumps({"Version": "2012-10-17", "Statement": statements or [little]})
+    await c.call("iam", "PutUserPolicy", UserName="u", PolicyName="p", PolicyDocument=document)

@@ -13,7 +13,7 @@ from lambent.kit.service import Authorizer
 from lambent.kv.table import Table
 
 from .errors import LimitExceededException, ValidationException, invalid
-from .model import DEFAULT, PAGE, TAGS_MAX
+from .model import DEFAULT, PAGE, PRINCIPAL, TAGS_MAX
 
 events = Service("events")
 
@@ -54,11 +54,15 @@ def rule_arn(place: Place, name: str) -> str:
 
 
 def on_rule(action: str, member: str = "Name") -> Authorizer:
-    """Asks about the rule that a request names."""
+    """Asks about the rule that a request names, and whether the caller may hand on the roles that are in it."""
 
     def authorize(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[Check]:
         place = bus_place(ctx, req.get("EventBusName"))
-        return [Check(action, rule_arn(place, req[member]), resource_account=place.account)]
+        roles = {given.get("RoleArn") for given in (req, *req.get("Targets", ()))}
+        passing = [
+            Check("iam:PassRole", role, {"iam:passedtoservice": PRINCIPAL}) for role in sorted(filter(None, roles))
+        ]
+        return [Check(action, rule_arn(place, req[member]), resource_account=place.account), *passing]
 
     return authorize
 
