@@ -8,7 +8,7 @@ from typing import Any
 
 from lambent.bus.relay import Relay
 from lambent.contracts.errors import generic
-from lambent.contracts.events import Delivery
+from lambent.contracts.events import Delivery, Target, TryAgain
 
 from .support import MINUTE_NS, ROLE, SECOND_NS, ScheduleCloud, arn, run
 
@@ -309,5 +309,35 @@ def test_a_bus_hears_of_a_schedule() -> None:
         (text,) = await cloud.bodies("heard")
         event = json.loads(text)
         assert (event["source"], event["detail-type"], event["detail"]) == ("clock", "tick", {"n": 1})
+
+    run(body)
+
+
+class _Stumbling:
+    """Scheduler's target on a store that fails the first time."""
+
+    def __init__(self, inner: Target) -> None:
+        self._inner = inner
+        self._stumbled = False
+
+    async def deliver(self, delivery: Delivery) -> None:
+        if not self._stumbled:
+            self._stumbled = True
+            raise TryAgain("the store failed", delay_s=1, count=False)
+        await self._inner.deliver(delivery)
+
+    async def check(self, target: str, principal: str, source: str, account: str) -> None:
+        await self._inner.check(target, principal, source, account)
+
+
+def test_a_timer_that_waited_for_months_survives_a_failure_of_the_store() -> None:
+    async def body(cloud: ScheduleCloud) -> None:
+        await cloud.schedule("cron(0 0 1 7 ? *)")
+        cloud.targets["scheduler"] = _Stumbling(cloud.targets["scheduler"])
+        cloud.clock.advance(181 * 24 * 60 * MINUTE_NS)
+        await cloud.settle()
+        await cloud.pass_minutes(1)
+        assert await cloud.bodies() == ["ping"]
+        assert len(await cloud.timers()) == 1
 
     run(body)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import orjson
 from msgspec.structs import replace
 
-from lambent.contracts.events import Event
+from lambent.contracts.events import Event, Retry
 from lambent.contracts.ids import Ids
 from lambent.contracts.ports import Transaction
 from lambent.kit import cron
@@ -15,6 +15,9 @@ from .model import ENABLED, PRINCIPAL, Schedule
 
 MINUTE_MS = 60_000
 _MS = 1_000_000
+_TIMER = Retry(attempts_max=1_000_000_000, age_s_max=500 * 366 * 86_400)
+"""A timer that a failing store holds up is never given up: it may have waited for years before, and the schedule would
+end with it."""
 
 
 def next_due_ms(schedule: Schedule, after_ms: int) -> int | None:
@@ -59,4 +62,5 @@ def own_event(schedule: Schedule, task: dict[str, object]) -> Event:
         principal=PRINCIPAL,
         account=schedule.account,
         region=schedule.region,
+        retry=_TIMER,
     )
