@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
 import time
@@ -16,6 +17,8 @@ from .rows import ResourceRows
 
 POLL_S = 0.1
 CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"]
+# A longer template does not fit into a request: it goes through a bucket.
+_INLINE_BYTES_MAX = 51_200
 StackOption = Annotated[str, typer.Option("--stack-name", help="The stack's name.")]
 
 
@@ -65,7 +68,16 @@ def deploy_template(path: Path, stack: str, parameters: dict[str, str], address:
             _upload(artifacts, bucket, template, address, region, rows)
         rows.say("deploying")
         stacks = client("cloudformation", address, region)
-        return _apply(stacks, stack, json.dumps(template), template, parameters, rows)
+        return _apply(stacks, stack, _source(json.dumps(template), address, region), template, parameters, rows)
+
+
+def _source(body: str, address: str, region: str) -> dict[str, str]:
+    """The argument that gives CloudFormation the template: itself, or where it was put."""
+    if len(body.encode()) <= _INLINE_BYTES_MAX:
+        return {"TemplateBody": body}
+    bucket, key = _artifact_bucket(address, region), f"{hashlib.sha256(body.encode()).hexdigest()}.template"
+    client("s3", address, region).put_object(Bucket=bucket, Key=key, Body=body.encode())
+    return {"TemplateURL": f"{address}/{bucket}/{key}"}
 
 
 def _artifact_bucket(address: str, region: str) -> str:
@@ -98,9 +110,19 @@ def _upload(
 
 
 def _apply(
-    stacks: Any, stack: str, body: str, template: dict[str, Any], parameters: dict[str, str], rows: ResourceRows
+    stacks: Any,
+    stack: str,
+    source: dict[str, str],
+    template: dict[str, Any],
+    parameters: dict[str, str],
+    rows: ResourceRows,
 ) -> dict[str, str]:
     exists = _describe(stacks, stack)
+    if exists is not None and exists["StackStatus"] in ("ROLLBACK_COMPLETE", "ROLLBACK_FAILED"):
+        raise Failure(
+            f"{stack} is {exists['StackStatus']}, what is left of a creation that failed, and can only be deleted: "
+            f"lambent destroy --stack-name {stack}"
+        )
     creating = exists is None or exists["StackStatus"] == "REVIEW_IN_PROGRESS"
     unknown = set(parameters) - set(template.get("Parameters", {}))
     if unknown:
@@ -115,7 +137,7 @@ def _apply(
             StackName=stack,
             ChangeSetName=name,
             ChangeSetType="CREATE" if creating else "UPDATE",
-            TemplateBody=body,
+            **source,
             Parameters=given,
             Capabilities=CAPABILITIES,
         )
