@@ -183,3 +183,26 @@ def test_what_happens_to_stacks_is_on_the_default_bus() -> None:
         assert (detail["logical-resource-id"], detail["resource-type"]) == ("Bus", "AWS::Events::EventBus")
 
     run(scenario)
+
+
+def test_a_rule_that_moves_to_another_bus_is_replaced() -> None:
+    async def scenario(c: Cloud) -> None:
+        template = """
+Resources:
+  One: {Type: AWS::Events::EventBus, Properties: {Name: one}}
+  Two: {Type: AWS::Events::EventBus, Properties: {Name: two}}
+  Rule: {Type: AWS::Events::Rule, Properties: {EventBusName: !Ref One, EventPattern: {source: [shop]}}}
+Outputs:
+  Rule: {Value: !Ref Rule}
+  Name: {Value: !GetAtt Rule.RuleName}
+"""
+        await c.cfn("CreateStack", StackName="s", TemplateBody=template)
+        await c.cfn("UpdateStack", StackName="s", TemplateBody=template.replace("!Ref One", "!Ref Two"))
+        assert await c.failures() == []
+        found = await _outputs(c)
+        assert found["Rule"] == f"two|{found['Name']}"
+        assert (await c.call("events", "ListRules", EventBusName="one"))["Rules"] == []
+        (rule,) = (await c.call("events", "ListRules", EventBusName="two"))["Rules"]
+        assert rule["Name"] == found["Name"]
+
+    run(scenario)

@@ -42,6 +42,10 @@ class Rule(Handler):
     _PLAIN: Final = ("Description", "RoleArn", "ScheduleExpression", "State")
     _BUILT: Final = (*_PLAIN, "EventBusName", "EventPattern", "Name", "Tags", "Targets")
 
+    def replaces(self, old: dict[str, Any], new: dict[str, Any]) -> bool:
+        """A rule cannot move to another bus, though the schema does not say so."""
+        return old.get("EventBusName") != new.get("EventBusName")
+
     async def create(self, work: Work, properties: dict[str, Any]) -> Physical:
         """Make the rule, then its targets."""
         _refuse(work, properties, self._BUILT)
@@ -56,7 +60,10 @@ class Rule(Handler):
         made = await self._put(work, id, properties, **({"Tags": tags} if tags else {}))
         await work.made(id)
         await self._set_targets(work, id, properties, [])
-        return Physical(id, {"Arn": made["RuleArn"]})
+        return self._physical(id, made["RuleArn"])
+
+    def _physical(self, id: str, arn: str) -> Physical:
+        return Physical(id, {"Arn": arn, "RuleName": id.rpartition("|")[2]})
 
     async def _put(self, work: Work, id: str, properties: dict[str, Any], **more: Any) -> dict[str, Any]:
         params = chosen(properties, *self._PLAIN)
@@ -85,7 +92,7 @@ class Rule(Handler):
         made = await self._put(work, physical.id, new)
         await self._set_targets(work, physical.id, new, old.get("Targets", []))
         await _change_tags(work, made["RuleArn"], old, new)
-        return Physical(physical.id, {"Arn": made["RuleArn"]})
+        return self._physical(physical.id, made["RuleArn"])
 
     async def delete(self, work: Work, physical: Physical, properties: dict[str, Any]) -> None:
         """Remove the targets, then the rule."""
