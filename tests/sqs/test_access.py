@@ -45,6 +45,18 @@ async def test_a_user_without_any_policy_may_nothing() -> None:
             await cloud.call("sqs", operation, user(), QueueUrl=url("q"))
 
 
+async def test_a_queues_policy_is_about_queues() -> None:
+    cloud = await queue()
+    for action in ("sns:Publish", ["sqs:SendMessage", "s3:PutObject"]):
+        bad = ("InvalidAttributeValue", "Invalid value for the parameter Policy.")
+        assert await refused(allow(cloud, Action=action)) == bad
+    code, message = await refused(allow(cloud, Action=[f"sqs:Get{n}*" for n in range(8)]))
+    assert code == "OverLimit"
+    assert message == "8 actions were found in a statement from the submitted policy, max allowed is 7"
+    for action in ("*", "SQS:*", ["sqs:SendMessage", "sqs:Get*"]):
+        await allow(cloud, Action=action)
+
+
 async def test_a_queues_policy_lets_in_and_keeps_out() -> None:
     cloud = await queue()
     await allow(cloud, Principal={"AWS": f"arn:aws:iam::{OTHER}:root"})

@@ -13,11 +13,12 @@ from lambent.policy import MalformedPolicyDocument, parse_document
 
 from . import keys
 from .books import counts
-from .errors import InvalidAttributeName, InvalidAttributeValue, bad_value
+from .errors import InvalidAttributeName, InvalidAttributeValue, OverLimit, bad_value
 from .model import Queue
 
 RECEIVES_MAX: Final = 1000
 SOURCES_MAX: Final = 10
+ACTIONS_MAX: Final = 7  # in one statement of a policy
 _COUNTS: Final = (
     "ApproximateNumberOfMessages",
     "ApproximateNumberOfMessagesNotVisible",
@@ -129,6 +130,17 @@ def _policy(tx: Reader, queue: Queue, text: str) -> dict[str, Any]:
         parse_document(text, "resource")
     except (MalformedPolicyDocument, ValueError):
         raise _bad("Policy") from None
+    statements = json.loads(text)["Statement"]
+    for statement in statements if isinstance(statements, list) else [statements]:
+        named = statement.get("Action", statement.get("NotAction", []))
+        actions = named if isinstance(named, list) else [named]
+        if any(action != "*" and action.partition(":")[0].lower() != "sqs" for action in actions):
+            raise _bad("Policy")
+        if len(actions) > ACTIONS_MAX:
+            raise OverLimit(
+                f"{len(actions)} actions were found in a statement from the submitted policy, max allowed is "
+                f"{ACTIONS_MAX}"
+            )
     return {"policy": text}
 
 
