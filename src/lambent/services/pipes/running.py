@@ -208,5 +208,5 @@ def _time(given: Any, now_ns: int) -> datetime:
             return time if time.tzinfo else time.replace(tzinfo=UTC)
         number = float(given)
         return datetime.fromtimestamp(number / 1000 if number > 1e11 else number, UTC)
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, OverflowError, OSError):
         return datetime.fromtimestamp(now_ns / 1e9, UTC)

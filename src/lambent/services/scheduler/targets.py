@@ -202,5 +202,5 @@ def _time(given: Any) -> Any:
             time = datetime.fromisoformat(given)
             return time if time.tzinfo else time.replace(tzinfo=UTC)
         return datetime.fromtimestamp(given, UTC)
-    except (ValueError, TypeError, OverflowError):
+    except (ValueError, TypeError, OverflowError, OSError):
         raise ValidationException(f"Invalid RequestJson provided. Reason '{given}' is not a timestamp") from None
