@@ -322,3 +322,21 @@ def test_what_the_store_refused_to_forget_is_delivered_again(monkeypatch: pytest
 
 def _fail(tx: Transaction, key: bytes) -> bool:
     raise OSError("the disk is full")
+
+
+def test_a_timer_of_a_far_time_is_tried_again_like_any_event() -> None:
+    async def story() -> None:
+        def fail_once(delivery: Delivery) -> None:
+            if delivery.attempt == 1:
+                raise TryAgain("not yet")
+
+        target = Recorder(fail_once)
+        cloud, relay = await started(target)
+        due_ns = cloud.clock.now_ns() + 30 * 86_400 * SECOND_NS
+        await emit(cloud, event(retry=Retry(age_s_max=3600)), at_ns=due_ns)
+        await pass_time(cloud, relay, 30 * 86_400)
+        await pass_time(cloud, relay, 10)
+        assert [delivery.attempt for delivery in target.got] == [1, 2]
+        assert {delivery.emitted_ns for delivery in target.got} == {due_ns}
+
+    run(story())

@@ -41,7 +41,8 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
-    """One attempt to deliver an event. `id` stays the same over attempts; `attempt` counts from 1."""
+    """One attempt to deliver an event. `id` stays the same over attempts; `attempt` counts from 1. `emitted_ns` is when
+    the event was emitted; a timer is as old as the time that has passed since it was due."""
 
     id: str
     event: Event

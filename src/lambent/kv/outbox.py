@@ -45,8 +45,9 @@ SUSPECT_LOSSES: Final = 2
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """An event in the outbox.
 
-    `attempts` counts the deliveries that failed so far (0 at first); `losses` the leases that ran out in a row, which
-    is how an event shows that brings its node down. `owner` is the leasing node, empty while the entry waits.
+    `emitted_ns` is when the event was emitted, of a timer its time. `attempts` counts the deliveries that failed so far
+    (0 at first); `losses` the leases that ran out in a row, which is how an event shows that it brings its node down.
+    `owner` is the leasing node, empty while the entry waits.
     """
 
     id: str
@@ -73,7 +74,8 @@ _TABLES: Final = (_waiting, _leased, _suspect)
 def emit(tx: Transaction, event: Event, id: str, now_ns: int, at_ns: int, node: str) -> tuple[bytes, int]:
     """Write an event; returns its key and when it is to be delivered. Engines call this from `Transaction.emit`."""
     if at_ns > now_ns:
-        return _put(tx, _waiting, Entry(id=id, event=event, emitted_ns=now_ns), at_ns), at_ns
+        # A timer's age counts from its time on: it may have waited longer than events may be tried again.
+        return _put(tx, _waiting, Entry(id=id, event=event, emitted_ns=at_ns), at_ns), at_ns
     entry = Entry(id=id, event=event, emitted_ns=now_ns, owner=node)
     return _put(tx, _leased, entry, now_ns + LEASE_NS), now_ns
 
