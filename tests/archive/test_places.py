@@ -166,14 +166,14 @@ class _Whole:
         self.bodies = bodies
         self.random = random.Random(1)
 
-    async def read(self, name: str) -> bytes:
-        return self.bodies[name]
+    async def stream(self, name: str) -> AsyncIterator[bytes]:
+        yield self.bodies[name]
 
 
 class _Remote(_Whole):
     """Blobs that come in pieces of any size, as over a network."""
 
-    async def _pieces(self, name: str, offset: int, length: None) -> AsyncIterator[bytes]:
+    async def stream(self, name: str) -> AsyncIterator[bytes]:
         body = self.bodies[name]
         at = 0
         while at < len(body):
