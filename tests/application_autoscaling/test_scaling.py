@@ -214,6 +214,7 @@ def test_what_a_history_asks_for() -> None:
         ("cron(0 8 ? * MON-FRI *)", "Europe/Berlin", "2024-04-01T06:00"),
         ("cron(0/15 * * * ? *)", "", "2024-03-29T12:15"),
         ("cron(0 0 1 1 ? 2026)", "", "2026-01-01T00:00"),
+        ("cron(0 0 L * ? *)", "", "2024-03-31T00:00"),
     ],
 )
 def test_when_a_schedule_fires(schedule: str, zone: str, wanted: str | None) -> None:
@@ -223,7 +224,7 @@ def test_when_a_schedule_fires(schedule: str, zone: str, wanted: str | None) -> 
     assert shown == wanted
 
 
-@pytest.mark.parametrize("schedule", ["rate(0 minutes)", "cron(99 * * * ? *)", "cron(0 0 L * ? *)", "often", "at(now)"])
+@pytest.mark.parametrize("schedule", ["rate(0 minutes)", "cron(99 * * * ? *)", "cron(0 0 X * ? *)", "often", "at(now)"])
 def test_what_is_no_schedule_is_refused(schedule: str) -> None:
     with pytest.raises(ValidationException, match="Invalid schedule"):
         next_ms(schedule, "", 0, 0)

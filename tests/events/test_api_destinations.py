@@ -10,7 +10,7 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from lambent.services.events import http
+from lambent.kit import outward
 from tests.support import ACCOUNT, REGION
 
 from .support import DETAIL, MINUTE_NS, SECOND_NS, EventsCloud, run
@@ -249,8 +249,16 @@ def test_a_destination_is_called_as_often_as_it_wants() -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["http://127.0.0.1:4566/_lambent/mail", "http://h/%5flambent/x", "http://h/a/../_lambent", "ftp://h/", "x"]
+    "url",
+    [
+        "http://127.0.0.1:4566/_lambent/mail",
+        "http://h/%5flambent/x",
+        "http://h/a/../_lambent",
+        "http://127.0.0.1:9001/2018-06-01/runtime/invocation/next",
+        "ftp://h/",
+        "x",
+    ],
 )
 def test_the_clouds_own_doors_are_no_destination(url: str) -> None:
     with pytest.raises(ValueError, match=r"."):
-        http.refuse_door(url)
+        outward.address(url)

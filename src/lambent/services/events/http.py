@@ -5,20 +5,18 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import Awaitable, Mapping
-from typing import Final, NamedTuple, TypeVar
-from urllib.parse import unquote, urlsplit
+from collections.abc import Mapping
+from typing import Final, NamedTuple
+from urllib.parse import urlsplit
 
 import httptools
 
 from lambent.contracts.clock import Clock
+from lambent.kit import outward
 
 TIMEOUT_S: Final = 5.0
 _AGENT: Final = "Amazon/EventBridge/ApiDestinations"
-_DOORS: Final = "_lambent"
 _BODY_BYTES_MAX: Final = 1 << 20
-_PORTS: Final = {"http": 80, "https": 443}
-T = TypeVar("T")
 
 
 class Unreachable(Exception):
@@ -42,55 +40,13 @@ class Answer(NamedTuple):
     body: bytes
 
 
-def refuse_door(url: str) -> None:
-    """`ValueError` for an address that is none, or that leads to a door of the node, however it is written."""
-    parts = urlsplit(url)
-    if parts.scheme not in _PORTS or not parts.hostname:
-        raise ValueError("not an address of HTTP")
-    if not url.isascii() or any(character <= " " or character == "\x7f" for character in url):
-        raise ValueError("a character that no address has")
-    before, path = "", parts.path
-    while path != before:
-        before, path = path, unquote(path)
-    steps: list[str] = []
-    for step in path.replace("\\", "/").split("/"):
-        if step == "..":
-            steps = steps[:-1]
-        elif step not in ("", "."):
-            steps.append(step)
-    if steps and steps[0] == _DOORS:
-        raise ValueError("the address is one of the cloud's own doors")
-
-
 async def ask(clock: Clock, request: Request) -> Answer:
     """Send a request and read the answer; `Unreachable` when none comes in time, `ValueError` for a bad address."""
-    refuse_door(request.url)
+    outward.address(request.url)
     try:
-        return await _within(clock, TIMEOUT_S, _exchange(request))
+        return await outward.within(clock, TIMEOUT_S, _exchange(request))
     except (OSError, httptools.HttpParserError, asyncio.IncompleteReadError, UnicodeError) as error:
         raise Unreachable(f"{urlsplit(request.url).netloc}: {error or error.__class__.__name__}") from None
-
-
-async def _within(clock: Clock, seconds: float, work: Awaitable[T]) -> T:
-    """`work`, or `TimeoutError` when the clock says that it takes too long."""
-    task = asyncio.ensure_future(work)
-    late = False
-
-    def end() -> None:
-        nonlocal late
-        late = True
-        task.cancel()
-
-    alarm = clock.call_at(clock.now_ns() + int(seconds * 1e9), end)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        if late:
-            raise TimeoutError(f"no answer within {seconds:.0f} s") from None
-        task.cancel()
-        raise
-    finally:
-        alarm.cancel()
 
 
 class _Reader:
@@ -118,7 +74,7 @@ async def _exchange(request: Request) -> Answer:
     parts = urlsplit(request.url)
     secure = parts.scheme == "https"
     context = ssl.create_default_context() if secure else None
-    port = parts.port if parts.port is not None else _PORTS[parts.scheme]
+    port = parts.port if parts.port is not None else outward.PORTS[parts.scheme]
     reader, writer = await asyncio.open_connection(parts.hostname, port, ssl=context)
     try:
         path = f"{parts.path or '/'}?{parts.query}" if parts.query else parts.path or "/"

@@ -7,9 +7,9 @@ from typing import Any
 from msgspec.structs import replace
 
 from lambent.contracts.ports import Reader, Transaction
-from lambent.kit import Context
+from lambent.kit import Context, outward
 
-from .. import connecting, http, keys
+from .. import connecting, keys
 from ..errors import ResourceAlreadyExistsException, ResourceNotFoundException, invalid
 from ..model import RATE_MAX, Connection, Destination, present, timestamp
 from ..service import events, listed, named, paged
@@ -24,7 +24,7 @@ def _connection(tx: Reader, text: str) -> Connection:
 
 def _check_endpoint(url: str) -> None:
     try:
-        http.refuse_door(url)
+        outward.address(url)
     except ValueError as error:
         raise invalid("InvocationEndpoint", f"{error}.") from None
 
