@@ -12,7 +12,7 @@ from lambent.contracts.caller import Caller, root
 from lambent.contracts.clock import ManualClock
 from lambent.contracts.events import Target
 from lambent.contracts.ids import Ids
-from lambent.contracts.ports import Cloud, Settings
+from lambent.contracts.ports import Cloud, Settings, Unmeasured
 from lambent.gateway.authorize import PolicyGuard
 from lambent.gateway.dispatch import Dispatcher
 from lambent.kv.engines.memory import MemoryStore
@@ -58,6 +58,7 @@ class TestCloud(Cloud):
         self.spawn = self._spawn
         record = NodeRecord(id=self.store.node, name="test", endpoint="", version="", started_ms=0)
         self.members = Members(self, record, dict, lambda: None)
+        self.metrics = Unmeasured()
 
     def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)

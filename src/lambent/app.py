@@ -23,7 +23,7 @@ from lambent.contracts.clock import Clock, sleep_until
 from lambent.contracts.functions import Compute, FunctionSpec, Invocation, Outcome
 from lambent.contracts.http import Response
 from lambent.contracts.ids import Ids
-from lambent.contracts.ports import Cloud, Reader, Settings, Transaction
+from lambent.contracts.ports import Cloud, Reader, Settings, Transaction, Unmeasured
 from lambent.gateway.authorize import PolicyGuard
 from lambent.gateway.dispatch import Dispatcher
 from lambent.gateway.rooms import FrontDoor
@@ -174,7 +174,8 @@ class Node(Cloud):
         self.pollers = pollers.Pollers(self)
         forget = (_forget_slots, pollers.forget_node)
         self.members = Members(self, self._record(machine), self._load, self.relay.look, forget)
-        self.door = FrontDoor(
+        self.metrics = Unmeasured()
+        self.door = self.front = FrontDoor(
             self,
             dispatcher,
             bases=BASES,

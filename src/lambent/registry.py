@@ -10,8 +10,13 @@ from lambent.contracts.ports import Cloud, Reader
 from lambent.kit import Service
 
 SERVICES: dict[str, str] = {
+    "apigateway": "lambent.services.apigateway",
+    "apigatewaymanagementapi": "lambent.services.apigateway.connections",
+    "apigatewayv2": "lambent.services.apigateway.v2",
     "application-autoscaling": "lambent.services.application_autoscaling",
     "cloudformation": "lambent.services.cloudformation",
+    "cloudwatch": "lambent.services.cloudwatch",
+    "cognito-idp": "lambent.services.cognito_idp",
     "dynamodb": "lambent.services.dynamodb",
     "dynamodbstreams": "lambent.services.dynamodb.streams",
     "events": "lambent.services.events",

@@ -15,7 +15,7 @@ from .caller import Caller, Credential, Role
 from .clock import Clock
 from .events import Delivery, Event, Target
 from .functions import Compute
-from .http import FileSlice
+from .http import FileSlice, Request, Response
 from .ids import Ids
 
 T = TypeVar("T")
@@ -248,6 +248,39 @@ class Members(Protocol):
         ...
 
 
+class Metrics(Protocol):
+    """Where measurements go: CloudWatch's metrics."""
+
+    def note(
+        self,
+        account: str,
+        region: str,
+        namespace: str,
+        name: str,
+        value: float,
+        unit: str = "None",
+        dimensions: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        """One measurement, now. Cheap: it is added up in memory and stored later, so a crash may lose the last ones."""
+        ...
+
+
+class Unmeasured:
+    """Metrics of a cloud that keeps none."""
+
+    def note(
+        self,
+        account: str,
+        region: str,
+        namespace: str,
+        name: str,
+        value: float,
+        unit: str = "None",
+        dimensions: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        """See `Metrics.note`."""
+
+
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """How this node was started. `endpoint` is the base URL clients reach it at; `region` the default region;
     `data` the data folder (empty for a memory-only cloud); `store` and `blobs` the URLs of a store and a blob store
@@ -279,5 +312,9 @@ class Cloud:
     compute: Compute
     targets: Mapping[str, Target]
     members: Members
+    metrics: Metrics
+    front: Callable[[Request], Awaitable[Response]]
+    """The front door: answers any request as if it had come over the network, signature and all. Never raises but
+    `BodyBroken`."""
     spawn: Callable[[Awaitable[None]], None]
     """Run something in the background, supervised: an exception is logged; cancelled at shutdown."""

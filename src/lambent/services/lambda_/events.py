@@ -22,6 +22,7 @@ from .errors import ResourceNotFoundException
 from .model import LATEST, EventConfigRecord, timestamp
 from .names import Ref, from_arn
 from .running import Runnable, choose, spec, trace_header
+from .slots import RESERVED_REASON
 
 PRINCIPAL = "lambda.amazonaws.com"
 RETRIES = 2
@@ -142,6 +143,31 @@ class LambdaTarget:
             delay_s = share * min(max(age_s, 1.0), THROTTLE_DELAY_S_MAX)
             reason = refused.message if isinstance(refused, ServiceError) else "throttled"
             raise TryAgain(reason, delay_s=delay_s, count=False) from None
+
+    async def invoke(self, arn: str, payload: bytes, *, principal: str, source: str, account: str) -> Outcome:
+        """See `contracts.functions.Invoker`."""
+        ref = from_arn(arn)
+        if ref is None:
+            raise Undeliverable(f"{arn} is not the ARN of a function.")
+        cloud = self._cloud
+
+        def look_up(tx: Reader) -> Runnable:
+            self._ask(tx, ref, principal, source, account)
+            try:
+                return choose(tx, ref, cloud.ids)
+            except ResourceNotFoundException as missing:
+                raise Undeliverable(missing.message) from None
+
+        runnable = await cloud.store.read(look_up)
+        if runnable.function.reserved == 0:
+            raise TooManyRequests(RESERVED_REASON)
+        invocation = Invocation(
+            request_id=cloud.ids.request_id(),
+            payload=payload,
+            invoked_arn=ref.qualified,
+            trace_id=trace_header(cloud),
+        )
+        return await cloud.compute.invoke(spec(runnable.function, runnable.config), invocation)
 
     async def check(self, target: str, principal: str, source: str, account: str) -> None:
         """Raise `Undeliverable` when the function does not exist or does not let the service in."""

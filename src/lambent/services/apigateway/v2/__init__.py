@@ -1,0 +1,14 @@
+"""API Gateway: HTTP and WebSocket APIs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from lambent.contracts.events import Target
+from lambent.contracts.ports import Cloud
+
+from .service import apigatewayv2 as service
+
+__all__ = ["service", "targets"]
+
+targets: Mapping[str, Callable[[Cloud], Target]] = {}
