@@ -1,1 +1,1 @@
-"""What REST, HTTP and WebSocket APIs have in common: one namespace of API ids, domain names and their mappings, addresses."""
+"""What the three kinds of API have in common: one namespace of ids, domain names with their mappings, addresses."""

@@ -154,13 +154,13 @@ def match(tx: Reader, domain: str, path: str) -> tuple[Mapping, str] | None:
     """The mapping with the longest path that `path` (with its leading slash) lies below, and the rest of the path,
     which begins with a slash or is empty; None when no mapping fits."""
     name = normal(domain)
-    head = path.strip("/")[: PATH_CHARACTERS_MAX + 1]
+    head = path[1 : PATH_CHARACTERS_MAX + 2]
     while True:
-        found = mappings.get(tx, name, head)
-        if found is not None:
-            cut = len(head) + 1 if head else 0
-            if not path[cut:] or path[cut] == "/":
-                return found, path[cut:]
+        rest = path[len(head) + 1 :] if head else path
+        if not rest or rest.startswith("/"):
+            found = mappings.get(tx, name, head)
+            if found is not None:
+                return found, rest
         if not head:
             return None
         head = head.rpartition("/")[0]
