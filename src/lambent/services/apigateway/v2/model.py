@@ -1,5 +1,5 @@
-"""Records of HTTP and WebSocket APIs. Times are milliseconds since the epoch; a member that is None was not given and is
-not shown. Ids are random small letters and digits."""
+"""Records of HTTP and WebSocket APIs. Times are milliseconds since the epoch; a member that is None was not given and
+is not shown. Ids are random small letters and digits."""
 
 from __future__ import annotations
 
