@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from lambent import __version__, doors, engines, wire
+from lambent import __version__, doors, engines, sites, wire
 from lambent.blobs.errors import BlobsError
 from lambent.bus import pollers
 from lambent.bus.members import Members
@@ -181,6 +181,7 @@ class Node(Cloud):
             bases=BASES,
             doors=doors.DOORS,
             branches=doors.BRANCHES,
+            sites=sites.find,
             decorate=doors.allow_origin,
             journal=self._journal,
         )

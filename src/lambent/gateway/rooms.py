@@ -36,6 +36,7 @@ from .dispatch import Dispatcher
 
 Door = Callable[[Cloud, Request], Awaitable[Response]]
 Branch = Callable[[Cloud, Verifier, Request, Route], Awaitable[Response]]
+Site = Callable[[Cloud, Request], Awaitable[Response | None]]
 Decorate = Callable[[Cloud, Request, Route, Response], Awaitable[None]]
 Journal = Callable[[Context, Route, Response], None]
 
@@ -75,8 +76,9 @@ class RequestEntityTooLarge(ServiceError):
 
 
 class FrontDoor:
-    """Answers requests. `doors` are tried by path prefix before the AWS API; `branches` by the name that identify
-    gives to requests that are no operation of a model (a browser's form upload, a preflight)."""
+    """Answers requests. `doors` are tried by path prefix before the AWS API; then `sites`, which tells what users have
+    built (APIs, websites) by host or path; `branches` by the name that identify gives to requests that are no operation
+    of a model (a browser's form upload, a preflight)."""
 
     def __init__(
         self,
@@ -86,6 +88,7 @@ class FrontDoor:
         bases: tuple[str, ...],
         doors: Mapping[str, Door],
         branches: Mapping[str, Branch],
+        sites: Callable[[Request], Site | None] = lambda request: None,
         decorate: Decorate | None = None,
         journal: Journal | None = None,
     ) -> None:
@@ -94,6 +97,7 @@ class FrontDoor:
         self._bases = bases
         self._doors = doors
         self._branches = branches
+        self._sites = sites
         self._decorate = decorate
         self._journal = journal
         self._verifier = Verifier()
@@ -102,6 +106,11 @@ class FrontDoor:
         """Answer one request; never raises but for a client that went away."""
         if request.path.startswith("/_lambent/"):
             return await self._open_door(request)
+        site = self._sites(request)
+        if site is not None:
+            answer = await self._visit(site, request)
+            if answer is not None:
+                return answer
         try:
             route = wire.identify(request, self._bases)
             if route is None:
@@ -133,6 +142,21 @@ class FrontDoor:
         if self._journal is not None and ctx is not None:
             self._journal(ctx, route, response)
         return response
+
+    async def _visit(self, site: Site, request: Request) -> Response | None:
+        try:
+            answer = await site(self._cloud, request)
+            if answer is not None and answer.body.__class__ is not bytes and request.method != "HEAD":
+                await begin(answer)
+            return answer
+        except BodyBroken:
+            raise
+        except (StoreUnreachable, BlobsUnreachable) as error:
+            _log.error("request %s: %s%s failed: %s", request.id, request.host, request.path, error)
+            return _message(503, "Service Unavailable")
+        except Exception as error:
+            _log.error("request %s: %s%s failed", request.id, request.host, request.path, exc_info=error)
+            return _message(500, "Internal Server Error")
 
     async def _authenticate(self, request: Request, route: Route, codec: Codec) -> tuple[Context, bytes | Body]:
         """Who is calling, and the body, whole unless the operation streams; refuses the unsigned where need be."""
@@ -193,6 +217,10 @@ def _endpoint(service: str, protocol: str) -> Endpoint:
 def _resource(route: Route) -> str:
     """What a presigned URL of the old signature is bound to: it does not sign the host."""
     return f"/{route.labels.get('Bucket', '')}/{route.labels.get('Key', '')}"
+
+
+def _message(status: int, text: str) -> Response:
+    return Response(status, [("content-type", "application/json")], b'{"message":"%s"}' % text.encode())
 
 
 _SORRY = "We encountered an internal error. Please try again."

@@ -1,0 +1,89 @@
+"""Requests that are not for the AWS API but for what users have built on it: their APIs, websites and sign-in pages.
+
+They are told by host name or by path, before the front door asks for a service:
+
+- `{api}.execute-api.*`, `/_aws/execute-api/{api}/{stage}/...` and custom domain names: APIs of API Gateway
+- `{bucket}.s3-website.*`, `{bucket}.s3-website-{region}.*`, `/_aws/s3-website/{bucket}/...`: websites of S3; a bucket
+  may also be named like the host itself
+- `{domain}.auth.*`, `/_aws/cognito/{domain}/...`: pages of user pools, and `/{pool}/.well-known/...`: their keys
+"""
+
+from __future__ import annotations
+
+import importlib
+import re
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+
+from lambent.contracts.http import Request, Response
+from lambent.contracts.ports import Cloud
+
+Site = Callable[[Cloud, Request], Awaitable[Response | None]]
+
+_PLAIN = frozenset(("localhost", "127.0.0.1", "[::1]", "localhost.localdomain", ""))
+"""The names that nearly every request to the AWS API comes by."""
+_POOL_KEYS = re.compile(r"/[a-z]{2}(-[a-z]+)+-\d_[0-9A-Za-z]{1,55}/\.well-known/[a-z.-]+").fullmatch
+_WEBSITE = re.compile(r"s3-website(-[a-z0-9-]+)?")
+_ADDRESS = re.compile(r"[0-9.]+|\[[0-9a-f:.]*\]").fullmatch
+
+
+async def _apis(cloud: Cloud, request: Request) -> Response | None:
+    answer: Response | None = await importlib.import_module("lambent.execute").serve(cloud, request)
+    return answer
+
+
+async def _websites(cloud: Cloud, request: Request) -> Response | None:
+    answer: Response | None = await importlib.import_module("lambent.services.s3.website").serve(cloud, request)
+    return answer
+
+
+async def _pools(cloud: Cloud, request: Request) -> Response | None:
+    answer: Response | None = await importlib.import_module("lambent.services.cognito_idp.hosted").serve(cloud, request)
+    return answer
+
+
+async def _named(cloud: Cloud, request: Request) -> Response | None:
+    """A host name of the user's own: a custom domain name of an API, or a bucket of that name with a website."""
+    return await _apis(cloud, request) or await _websites(cloud, request)
+
+
+_PATHS = {"execute-api": _apis, "s3-website": _websites, "cognito": _pools}
+
+
+def find(request: Request) -> Site | None:
+    """What may answer the request in place of the AWS API; None for nearly all requests. A site that answers None
+    leaves the request to the API after all."""
+    path = request.path
+    if path.startswith("/_aws/"):
+        return _PATHS.get(path.split("/", 3)[2])
+    if path.endswith(("/jwks.json", "/openid-configuration")) and _POOL_KEYS(path):
+        return _pools
+    host = request.host
+    if host in _PLAIN:
+        return None
+    site = _by_host(host)
+    return None if site is _named and _is_call(request) else site
+
+
+@lru_cache(4096)
+def _by_host(host: str) -> Site | None:
+    labels = host.split(".")
+    if "execute-api" in labels[1:]:
+        return _apis
+    if any(_WEBSITE.fullmatch(label) for label in labels[1:]):
+        return _websites
+    if "auth" in labels[1:]:
+        return _pools
+    if _ADDRESS(host):
+        return None
+    return _named
+
+
+def _is_call(request: Request) -> bool:
+    """Whether the request is certainly one to the AWS API, so that nobody's domain names are looked at for it."""
+    headers = request.headers
+    return (
+        "x-amz-target" in headers
+        or headers.get("authorization", "").startswith("AWS4-")
+        or "X-Amz-Signature=" in request.query
+    )
