@@ -11,10 +11,12 @@ from lambent.bus.members import Members
 from lambent.contracts.caller import Caller, root
 from lambent.contracts.clock import ManualClock
 from lambent.contracts.events import Target
+from lambent.contracts.http import Request, Response
 from lambent.contracts.ids import Ids
 from lambent.contracts.ports import Cloud, Settings, Unmeasured
 from lambent.gateway.authorize import PolicyGuard
 from lambent.gateway.dispatch import Dispatcher
+from lambent.gateway.rooms import FrontDoor
 from lambent.kv.engines.memory import MemoryStore
 from lambent.kv.nodes import NodeRecord
 from lambent.registry import Targets, load_service
@@ -59,6 +61,24 @@ class TestCloud(Cloud):
         record = NodeRecord(id=self.store.node, name="test", endpoint="", version="", started_ms=0)
         self.members = Members(self, record, dict, lambda: None)
         self.metrics = Unmeasured()
+        self.front = self._answer
+        self._door: FrontDoor | None = None
+
+    async def _answer(self, request: Request) -> Response:
+        if self._door is None:
+            # The doors load rooms that most tests need not pay for.
+            from lambent import doors, sites
+
+            self._door = FrontDoor(
+                self,
+                self.api,
+                bases=("localhost", "amazonaws.com", "127.0.0.1"),
+                doors=doors.DOORS,
+                branches=doors.BRANCHES,
+                sites=sites.find,
+                decorate=doors.allow_origin,
+            )
+        return await self._door(request)
 
     def _spawn(self, work: Awaitable[None]) -> None:
         task = asyncio.ensure_future(work)
