@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import msgspec
 
@@ -28,6 +29,10 @@ from lambent.wire import Route
 _ANSWER_BYTES_MAX = 65_536
 _LETTERS_MAX = 1000
 _LETTERS_SHOWN = 50
+_SIGNING = frozenset(("authorization", "x-amz-security-token", "x-amz-date"))
+_LOOPBACK = frozenset(("127.0.0.1", "::1"))
+_HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
+_EXPOSED = "x-amzn-errormessage,x-amzn-errortype,x-amzn-requestid,x-amzn-trace-id,x-amz-request-id,date"
 
 
 def _package(service: str) -> Any:
@@ -82,9 +87,38 @@ async def archive(cloud: Cloud, request: Request) -> Response:
 
 
 async def preflight(cloud: Cloud, verifier: Verifier, request: Request, route: Route) -> Response:
-    """A browser asks whether a page of another origin may use a bucket."""
-    answer: Response = await _package("s3").preflight(cloud, route.labels.get("Bucket", ""), request)
-    return answer
+    """A browser asks whether a page of another origin may use a bucket, or the API of another service."""
+    bucket = route.labels.get("Bucket", "")
+    signed = _asked_headers(request) & _SIGNING
+    if (bucket and "x-amz-target" not in _asked_headers(request)) or "origin" not in request.headers:
+        answer: Response = await _package("s3").preflight(cloud, bucket, request)
+        return answer
+    if signed and not _may_sign(cloud, request):
+        return Response(403, [("content-type", "text/plain")], b"Pages of this origin may not sign requests here.\n")
+    headers = [
+        ("access-control-allow-origin", request.headers["origin"]),
+        ("access-control-allow-methods", "POST, GET, PUT, PATCH, DELETE, HEAD"),
+        ("access-control-allow-headers", ", ".join(sorted(_asked_headers(request)))),
+        ("access-control-max-age", "172800"),
+        ("vary", "Origin"),
+    ]
+    return Response(200, headers)
+
+
+def _asked_headers(request: Request) -> set[str]:
+    asked = request.headers.get("access-control-request-headers", "")
+    return {name.strip().lower() for name in asked.split(",") if _HEADER(name.strip())}
+
+
+def _is_signed(request: Request) -> bool:
+    return "authorization" in request.headers or "Signature=" in request.query
+
+
+def _may_sign(cloud: Cloud, request: Request) -> bool:
+    """Whether a page's requests may carry credentials. AWS lets every page; where everybody knows the root user's key,
+    only pages of this machine may, or any page on the web could command the cloud."""
+    host = urlsplit(request.headers.get("origin", "")).hostname or ""
+    return cloud.settings.auth == "strict" or (f".{host}").endswith(".localhost") or host in _LOOPBACK
 
 
 async def form_upload(cloud: Cloud, verifier: Verifier, request: Request, route: Route) -> Response:
@@ -104,10 +138,14 @@ async def form_upload(cloud: Cloud, verifier: Verifier, request: Request, route:
 
 
 async def allow_origin(cloud: Cloud, request: Request, route: Route, response: Response) -> None:
-    """Add what a bucket's rules let the page of another origin see."""
+    """Add what lets a page of another origin see the answer: a bucket's rules; elsewhere, that it may ask."""
     bucket = route.labels.get("Bucket", "")
     if route.service == "s3" and bucket:
         response.headers.extend(await _package("s3").cors_headers(cloud, bucket, request))
+    elif not _is_signed(request) or _may_sign(cloud, request):
+        response.headers.append(("access-control-allow-origin", request.headers["origin"]))
+        response.headers.append(("access-control-expose-headers", _EXPOSED))
+        response.headers.append(("vary", "Origin"))
 
 
 async def topics(cloud: Cloud, request: Request) -> Response:
