@@ -93,6 +93,27 @@ def test_only_what_a_crashed_try_made_is_ours() -> None:
             {"IndexDocument": {"Suffix": "i.html"}, "ErrorDocument": {"Key": "e.html"}},
         ),
         (
+            website,
+            {
+                "IndexDocument": "i.html",
+                "RoutingRules": [
+                    {
+                        "RedirectRule": {"ReplaceKeyWith": "i.html", "HttpRedirectCode": 302},
+                        "RoutingRuleCondition": {"HttpErrorCodeReturnedEquals": 404},
+                    }
+                ],
+            },
+            {
+                "IndexDocument": {"Suffix": "i.html"},
+                "RoutingRules": [
+                    {
+                        "Redirect": {"ReplaceKeyWith": "i.html", "HttpRedirectCode": "302"},
+                        "Condition": {"HttpErrorCodeReturnedEquals": "404"},
+                    }
+                ],
+            },
+        ),
+        (
             lifecycle,
             {"Rules": [{"Id": "r", "Status": "Enabled", "Prefix": "a/", "ExpirationInDays": 3}]},
             {"Rules": [{"ID": "r", "Status": "Enabled", "Expiration": {"Days": 3}, "Filter": {"Prefix": "a/"}}]},

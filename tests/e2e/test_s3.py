@@ -216,9 +216,9 @@ def test_a_page_of_another_origin_may_do_what_the_cors_rules_say(node: Node, buc
 
 def test_what_is_not_built_is_refused_by_name(node: Node, bucket: str) -> None:
     s3 = node.client("s3")
-    website = {"IndexDocument": {"Suffix": "index.html"}}
-    error = refused(s3.put_bucket_website, Bucket=bucket, WebsiteConfiguration=website)
-    assert (error["Status"], "PutBucketWebsite" in error["Message"]) == (501, True)
+    rules = {"Role": "", "Rules": [{"Status": "Enabled", "Destination": {"Bucket": "arn:aws:s3:::other"}}]}
+    error = refused(s3.put_bucket_replication, Bucket=bucket, ReplicationConfiguration=rules)
+    assert (error["Status"], "PutBucketReplication" in error["Message"]) == (501, True)
     error = refused(s3.put_object, Bucket=bucket, Key="k", Body=b"", ServerSideEncryption="aws:kms")
     assert (error["Status"], "aws:kms" in error["Message"]) == (501, True)
 

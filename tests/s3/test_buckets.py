@@ -133,8 +133,8 @@ def test_what_is_not_built_is_named() -> None:
     async def body(cloud: S3Cloud) -> None:
         with pytest.raises(NotBuilt, match="ObjectLockEnabledForBucket"):
             await cloud.s3("CreateBucket", Bucket="locked", ObjectLockEnabledForBucket=True)
-        with pytest.raises(NotBuilt, match="PutBucketWebsite"):
-            await cloud.s3("PutBucketWebsite", WebsiteConfiguration={})
+        with pytest.raises(NotBuilt, match="PutBucketReplication"):
+            await cloud.s3("PutBucketReplication", ReplicationConfiguration={})
         with pytest.raises(NotBuilt, match="MFADelete"):
             await cloud.s3("PutBucketVersioning", VersioningConfiguration={"Status": "Enabled", "MFADelete": "Enabled"})
         with pytest.raises(NotBuilt, match="SSECustomerKey"):

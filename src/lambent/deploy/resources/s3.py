@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
+from lambent.kit.sites import website_url
+
 from .base import Handler, HandlerFailed, Physical, Work, chosen, document, tag_list
 from .s3_settings import cors, encryption, lifecycle, notifications, ownership, website
 
@@ -122,7 +124,7 @@ class Bucket(Handler):
             "DomainName": f"{bucket}.s3.amazonaws.com",
             "RegionalDomainName": f"{bucket}.s3.{work.region}.amazonaws.com",
             "DualStackDomainName": f"{bucket}.s3.dualstack.{work.region}.amazonaws.com",
-            "WebsiteURL": f"http://{bucket}.s3-website-{work.region}.amazonaws.com",
+            "WebsiteURL": website_url(work.cloud.settings, bucket),
         }
         return Physical(bucket, attributes)
 

@@ -38,10 +38,18 @@ def website(value: dict[str, Any]) -> dict[str, Any]:
         found["ErrorDocument"] = {"Key": value["ErrorDocument"]}
     if "RoutingRules" in value:
         found["RoutingRules"] = [
-            {"Redirect": rule["RedirectRule"], **_renamed(rule, "RoutingRuleCondition", "Condition")}
+            {
+                "Redirect": _texts(rule["RedirectRule"]),
+                **({"Condition": _texts(rule["RoutingRuleCondition"])} if "RoutingRuleCondition" in rule else {}),
+            }
             for rule in value["RoutingRules"]
         ]
     return found
+
+
+def _texts(members: dict[str, Any]) -> dict[str, str]:
+    """Status codes are texts to S3, and numbers to whoever writes a template."""
+    return {name: str(value) for name, value in members.items()}
 
 
 def _renamed(value: dict[str, Any], old: str, new: str) -> dict[str, Any]:

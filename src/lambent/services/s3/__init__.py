@@ -12,7 +12,19 @@ from lambent.contracts.events import Target
 from lambent.contracts.ports import Cloud
 
 from ._service import s3 as service
-from .api import buckets, configuration, copies, lists, multipart, notifications, objects, policies, reads, unset
+from .api import (
+    buckets,
+    configuration,
+    copies,
+    lists,
+    multipart,
+    notifications,
+    objects,
+    policies,
+    reads,
+    unset,
+    websites,
+)
 from .api.post import post_object
 from .cors import cors_headers, preflight
 from .keys import named_blobs as blobs_in_use
@@ -21,4 +33,4 @@ targets: dict[str, Callable[[Cloud], Target]] = {}
 
 __all__ = ["blobs_in_use", "cors_headers", "post_object", "preflight", "service", "targets"]
 
-_APIS = (buckets, configuration, copies, lists, multipart, notifications, objects, policies, reads, unset)
+_APIS = (buckets, configuration, copies, lists, multipart, notifications, objects, policies, reads, unset, websites)

@@ -178,8 +178,20 @@ class InvalidRange(S3Error):
     text = "The requested range is not satisfiable"
 
 
+class InvalidRedirectLocation(S3Error):
+    """The address that an object redirects to is none."""
+
+    text = "The website redirect location must have a prefix of 'http://' or 'https://' or '/'."
+
+
 class InvalidRequest(S3Error):
     """The request contradicts itself or the state of things."""
+
+
+class InvalidURI(S3Error):
+    """The path is no text."""
+
+    text = "Couldn't parse the specified URI."
 
 
 class InvalidStorageClass(S3Error):

@@ -4,6 +4,7 @@
 s3.bucket              name: one namespace over all accounts
 s3.bucket_of           account, name: an account's buckets in order
 s3.cors                bucket id
+s3.website             bucket id: the website configuration
 s3.object              bucket id, key: the current version, when it is not a delete marker; what listings walk
 s3.version             bucket id, key, -seq: every other version and all delete markers, the newest first
 s3.null                bucket id, key: the seq of the null version when it is in s3.version
@@ -33,12 +34,14 @@ from .model import (
     PartRecord,
     Shares,
     UploadRecord,
+    WebsiteRecord,
     open_version,
 )
 
 buckets = Table("s3.bucket", BucketRecord)
 owned = Table("s3.bucket_of", OwnedBucket)
 cors = Table("s3.cors", CorsRecord)
+websites = Table("s3.website", WebsiteRecord)
 objects = Table("s3.object", ObjectRecord)
 versions = Table("s3.version", ObjectRecord)
 nulls = Table("s3.null", NullVersion)

@@ -228,6 +228,36 @@ class CorsRecord(msgspec.Struct, frozen=True):
     rules: tuple[CorsRule, ...]
 
 
+class Redirect(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Where a website sends a browser. `host` and `protocol` empty mean: as in the request; `code` 0 means 301; of the
+    replacements of the key, None means that it is not asked for."""
+
+    host: str = ""
+    protocol: str = ""
+    code: int = 0
+    prefix: str | None = None
+    key: str | None = None
+
+
+class RoutingRule(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One routing rule of a website: requests for keys that begin with `prefix` (any where None), that would be
+    answered by `error` (0: whatever they would be answered by)."""
+
+    redirect: Redirect
+    prefix: str | None = None
+    error: int = 0
+
+
+class WebsiteRecord(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A bucket's website configuration: `everything` redirects all requests; else `index` is the suffix of folders and
+    `error` the key of the error document, empty where there is none."""
+
+    index: str = ""
+    error: str = ""
+    rules: tuple[RoutingRule, ...] = ()
+    everything: Redirect | None = None
+
+
 def is_bucket_name(name: str) -> bool:
     """Whether `name` follows the rules for the names of general purpose buckets."""
     if not _NAME.match(name) or _IP.match(name) or ".." in name:

@@ -19,12 +19,14 @@ from .model import (
     Settings,
 )
 
+REDIRECT = "WebsiteRedirectLocation"
+REDIRECT_BYTES_MAX = 2048
 HEADERS = ("CacheControl", "ContentDisposition", "ContentEncoding", "ContentLanguage")
 UNBUILT = (
     "SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5", "SSEKMSKeyId", "SSEKMSEncryptionContext",
     "BucketKeyEnabled", "ObjectLockMode", "ObjectLockRetainUntilDate", "ObjectLockLegalHoldStatus",
     "ObjectLockEventHold", "ObjectLockEventHoldDurationDays", "ObjectLockEventHoldDurationYears",
-    "WebsiteRedirectLocation", "WriteOffsetBytes",
+    "WriteOffsetBytes",
 )  # fmt: skip
 """Parameters of operations that write objects, which are refused by name."""
 UNBUILT_READ = ("SSECustomerAlgorithm", "SSECustomerKey", "SSECustomerKeyMD5")
@@ -50,6 +52,8 @@ def without_acl(req: Mapping[str, Any], *, grants: tuple[Grant, ...] = (), tags:
         if size > METADATA_BYTES_MAX:
             raise errors.MetadataTooLarge(Size=str(size), MaxSizeAllowed=str(METADATA_BYTES_MAX))
     headers = {name: _header(name, req[name]) for name in HEADERS if req.get(name)}
+    if req.get(REDIRECT):
+        headers[REDIRECT] = redirect_location(req)
     expires = req.get("Expires")
     if isinstance(expires, str):
         headers["Expires"] = expires  # no date, but S3 gives back what it was given
@@ -62,6 +66,16 @@ def without_acl(req: Mapping[str, Any], *, grants: tuple[Grant, ...] = (), tags:
         tags=tags,
         grants=grants,
     )
+
+
+def redirect_location(req: Mapping[str, Any]) -> str:
+    """Where a website sends those who ask for the object, empty for nowhere; InvalidRedirectLocation."""
+    location: str = req.get(REDIRECT) or ""
+    if location and not location.startswith(("/", "http://", "https://")):
+        raise errors.InvalidRedirectLocation
+    if len(location.encode()) > REDIRECT_BYTES_MAX:
+        raise errors.InvalidRedirectLocation("The length of website redirect location cannot exceed 2,048 characters.")
+    return location
 
 
 def storage_class(req: Mapping[str, Any]) -> str:

@@ -135,6 +135,7 @@ def delete_bucket(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[st
     for key, _ in keys.uploads.scan(tx, bucket.id):
         tx.delete(key)
     keys.cors.delete(tx, bucket.id)
+    keys.websites.delete(tx, bucket.id)
     keys.buckets.delete(tx, bucket.name)
     keys.owned.delete(tx, bucket.account, bucket.name)
     return {"ResponseMetadata": {"HTTPStatusCode": 204}}

@@ -153,7 +153,12 @@ def _settings(req: dict[str, Any], record: ObjectRecord, grants: tuple[Grant, ..
     if _replaces(req, "MetadataDirective", "metadata"):
         return settings.without_acl(req, grants=grants, tags=tags)
     settings.check_encryption(req)
-    return replace(record.settings, storage_class=settings.storage_class(req), grants=grants, tags=tags)
+    headers = {name: text for name, text in record.settings.headers.items() if name != settings.REDIRECT}
+    if req.get(settings.REDIRECT):  # never copied: it belongs to the address, not to the object
+        headers[settings.REDIRECT] = settings.redirect_location(req)
+    return replace(
+        record.settings, storage_class=settings.storage_class(req), grants=grants, tags=tags, headers=headers
+    )
 
 
 def _check_in_place(req: dict[str, Any], bucket: BucketRecord, source: Source) -> None:

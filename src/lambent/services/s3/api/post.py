@@ -31,6 +31,7 @@ _MEMBERS = {
     "content-encoding": "ContentEncoding",
     "content-language": "ContentLanguage",
     "x-amz-storage-class": "StorageClass",
+    "x-amz-website-redirect-location": "WebsiteRedirectLocation",
     "x-amz-server-side-encryption": "ServerSideEncryption",
     "x-amz-checksum-algorithm": "ChecksumAlgorithm",
     **{f"x-amz-checksum-{name}": member for name, member in checksums.MEMBERS.items()},

@@ -25,12 +25,6 @@ def get_bucket_lifecycle_configuration(ctx: Context, tx: Reader, req: dict[str, 
     raise errors.NoSuchLifecycleConfiguration(BucketName=keys.bucket(tx, req).name)
 
 
-@s3.operation(tx="read", authorize=access.on_bucket("s3:GetBucketWebsite"))
-def get_bucket_website(ctx: Context, tx: Reader, req: dict[str, Any]) -> None:
-    """The bucket is no website."""
-    raise errors.NoSuchWebsiteConfiguration(BucketName=keys.bucket(tx, req).name)
-
-
 @s3.operation(tx="read", authorize=access.on_bucket("s3:GetReplicationConfiguration"))
 def get_bucket_replication(ctx: Context, tx: Reader, req: dict[str, Any]) -> None:
     """The bucket is not replicated."""
@@ -67,13 +61,6 @@ def get_bucket_request_payment(ctx: Context, tx: Reader, req: dict[str, Any]) ->
 @s3.operation(tx="read", authorize=access.on_bucket("s3:PutLifecycleConfiguration"))
 def delete_bucket_lifecycle(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     """There are no lifecycle rules to remove."""
-    keys.bucket(tx, req)
-    return _GONE
-
-
-@s3.operation(tx="read", authorize=access.on_bucket("s3:DeleteBucketWebsite"))
-def delete_bucket_website(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
-    """The bucket is no website anyway."""
     keys.bucket(tx, req)
     return _GONE
 
