@@ -26,6 +26,7 @@ from lambent.contracts.ports import Reader, Transaction
 from lambent.kv.table import Table
 
 from ..common import ids
+from .errors import NotFoundException
 from .model import (
     Api,
     Authorizer,
@@ -72,6 +73,11 @@ _OF_API: tuple[Table[Any], ...] = (
     snapshots,
     stages,
 )
+
+
+def no_route(key: str) -> NotFoundException:
+    """A stage's settings name a route that is not there."""
+    return NotFoundException(f"Unable to find Route by key {key} within the provided RouteSettings")
 
 
 def find_api(tx: Reader, api: str) -> Api | None:

@@ -1,0 +1,1 @@
+"""The operations of apigatewayv2, a module per noun."""
