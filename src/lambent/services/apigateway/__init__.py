@@ -1,8 +1,9 @@
-"""API Gateway: REST APIs."""
+"""API Gateway: REST APIs. The design is in DESIGN.md beside this file."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import ModuleType
 
 from lambent.contracts.events import Target
 from lambent.contracts.ports import Cloud
@@ -12,3 +13,6 @@ from .service import apigateway as service
 __all__ = ["service", "targets"]
 
 targets: Mapping[str, Callable[[Cloud], Target]] = {}
+
+# Importing these modules registers their operations.
+_OPERATIONS: tuple[ModuleType, ...] = ()
