@@ -104,3 +104,72 @@ class Response:
         self.status = status
         self.headers: list[tuple[str, str]] = headers if headers is not None else []
         self.body = body
+
+
+class Line(Protocol):
+    """A connection that has left HTTP, as whoever took it over (`Successor`) holds it. After `close`, `abort` or
+    `Successor.lost` the other methods do nothing."""
+
+    @property
+    def unsent(self) -> int:
+        """Bytes that were written and that the client has not taken yet."""
+        ...
+
+    def write(self, data: bytes) -> None:
+        """Send bytes, without waiting; look at `unsent` before sending much."""
+        ...
+
+    def pause(self) -> None:
+        """Receive no more for now: the client's sending is held up in turn."""
+        ...
+
+    def resume(self) -> None:
+        """Receive again."""
+        ...
+
+    def expire(self, seconds: float) -> None:
+        """Break the connection unless it has ended within `seconds` from now (give or take one)."""
+        ...
+
+    def close(self) -> None:
+        """End the connection, once what was written is sent."""
+        ...
+
+    def abort(self) -> None:
+        """Break the connection now."""
+        ...
+
+
+class Successor(Protocol):
+    """Takes a connection over from HTTP. Its methods are called on the event loop and must neither block nor raise."""
+
+    def begin(self, line: Line) -> None:
+        """The head of the 101 was written, and the connection is yours."""
+        ...
+
+    def received(self, data: bytes) -> None:
+        """Bytes have come; the first ones may have come with the request."""
+        ...
+
+    def relieved(self) -> None:
+        """A client that had fallen behind has taken most of what was written."""
+        ...
+
+    def shut(self) -> None:
+        """The server is about to close: say goodbye, and close soon."""
+        ...
+
+    def lost(self) -> None:
+        """The connection is gone; also called, without `begin`, when it could not be handed over. Comes once."""
+        ...
+
+
+class Upgrade(Response):
+    """Status 101: after this head the connection speaks another protocol, which `successor` knows. `headers` name it
+    (Upgrade, Connection and what the protocol wants besides)."""
+
+    __slots__ = ("successor",)
+
+    def __init__(self, headers: list[tuple[str, str]], successor: Successor) -> None:
+        super().__init__(101, headers)
+        self.successor = successor

@@ -1,8 +1,8 @@
 """The HTTP edge: accepts connections, keeps their limits and times, and hands requests to one handler.
 
 `serve` starts it. The parts: edge_head (the grammar of a head), edge_body (bodies that are still arriving),
-edge_reply (a response's head), edge_file (sendfile), edge_connection (one connection), and this file (all of them
-together). DESIGN-edge.md has the rules.
+edge_reply (a response's head), edge_file (sendfile), edge_connection (one connection), edge_upgrade (one that has left
+HTTP), and this file (all of them together). DESIGN-edge.md has the rules.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from lambent.contracts.ids import Ids
 from .edge_connection import Connection, Handler
 from .edge_head import HeadParser, Limits
 from .edge_reply import HeadWriter
+from .edge_upgrade import TakenLine
 
 __all__ = ["Handler", "Limits", "Server", "serve"]
 _TICK_NS = 1_000_000_000
@@ -40,7 +41,7 @@ class Server:
         self.now_ns = clock.now_ns()
         self.port = 0
         self._clock = clock
-        self._open: set[Connection] = set()
+        self._open: set[Connection | TakenLine] = set()
         self._alarm: Alarm | None = None
         self._listener: asyncio.Server | None = None
         self._door: _Door | None = None
@@ -78,7 +79,12 @@ class Server:
         self._open.add(connection)
         return len(self._open) <= self.limits.connections and not self.closing
 
-    def remove(self, connection: Connection) -> None:
+    def replace(self, old: Connection, new: TakenLine) -> None:
+        """A connection speaks another protocol from now on."""
+        self._open.discard(old)
+        self._open.add(new)
+
+    def remove(self, connection: Connection | TakenLine) -> None:
         """A connection is gone."""
         self._open.discard(connection)
         if not self._open:

@@ -14,16 +14,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
 from enum import Enum
 from typing import TYPE_CHECKING, Any, cast
 
-from lambent.contracts.http import BodyBroken, BodyTooLarge, BytesBody, FileSlice, Request, Response
+from lambent.contracts.http import BodyBroken, BodyTooLarge, BytesBody, FileSlice, Request, Response, Upgrade
 
 from .edge_body import ChunkDecoder, StreamBody, gone
 from .edge_file import FileMissing, send_file
 from .edge_head import Head, HeadParser, Limits, Refused
-from .edge_reply import Framing, HeadWriter, UnsafeResponse
+from .edge_reply import Framing, HeadWriter, UnsafeResponse, closing, plain
+from .edge_upgrade import TakenLine
 
 if TYPE_CHECKING:
     from .edge import Server
@@ -314,6 +314,8 @@ class Connection(asyncio.Protocol):
     async def _serve(self, head: Head, request: Request) -> None:
         try:
             response = await self._answer(request)
+            if response.__class__ is Upgrade:
+                response = self._hand_over(response, head)
             if self._state is State.CLOSED:
                 return
             last = not head.keep_alive or self._server.closing or (self._body is not None and not self._body.done)
@@ -323,7 +325,7 @@ class Connection(asyncio.Protocol):
             except (UnsafeResponse, FileMissing) as unsafe:
                 # Nothing was sent yet.
                 _log.error("request %s: %s", request.id, unsafe)
-                response = _plain(500, "Internal Server Error")
+                response = plain(500, "Internal Server Error")
                 framing = self._writer.frame(response, head.method, head.minor, last)
                 await self._reply(framing, response.body)
         except asyncio.CancelledError:
@@ -340,22 +342,40 @@ class Connection(asyncio.Protocol):
         self._task = None
         self._finished(framing.close)
 
+    def _hand_over(self, upgrade: Upgrade, head: Head) -> Response:
+        """Give the connection to its next owner: it is CLOSED for us. Where that cannot be, the answer instead."""
+        closing, body = self._server.closing, self._body
+        if self._state is not State.BUSY or head.minor == 0 or closing or body is not None:
+            upgrade.successor.lost()
+            return plain(503 if closing else 400, "This connection cannot change to another protocol.")
+        try:
+            self._transport.write(self._writer.switching(upgrade))
+        except UnsafeResponse:
+            upgrade.successor.lost()
+            raise
+        self._resume_reading()
+        self._state, self._task = State.CLOSED, None
+        data = bytes(self._pending)
+        self._pending.clear()
+        TakenLine(self._server, self._transport, upgrade.successor).take(self, data)
+        return upgrade
+
     async def _answer(self, request: Request) -> Response:
         try:
             return await self._server.handler(request)
         except BodyTooLarge:
-            return _plain(413, "The request's body is longer than is accepted.")
+            return plain(413, "The request's body is longer than is accepted.")
         except BodyBroken as broken:
-            return _plain(400, str(broken))
+            return plain(400, str(broken))
         except asyncio.CancelledError:
             if self._state is State.CLOSED or not self._task or self._task.cancelling():
                 raise
             # Something that the handler waited for was cancelled, not the handler itself.
             _log.exception("request %s: %s %s was cancelled inside", request.id, request.method, request.path)
-            return _plain(500, "Internal Server Error")
+            return plain(500, "Internal Server Error")
         except Exception:
             _log.exception("request %s: %s %s failed", request.id, request.method, request.path)
-            return _plain(500, "Internal Server Error")
+            return plain(500, "Internal Server Error")
 
     # -- responses -------------------------------------------------------------------------------------------------
 
@@ -372,7 +392,7 @@ class Connection(asyncio.Protocol):
             self._transport.write(framing.head)
 
     async def _send(self, framing: Framing, body: AsyncIterator[bytes]) -> None:
-        async with _closing(body) as pieces:
+        async with closing(body) as pieces:
             self._transport.write(framing.head)
             if not framing.body:
                 return
@@ -433,7 +453,7 @@ class Connection(asyncio.Protocol):
 
     def _refuse(self, refused: Refused) -> None:
         """Answer bytes that are no request, and close."""
-        response = _plain(refused.status, refused.reason)
+        response = plain(refused.status, refused.reason)
         self._transport.write(self._writer.frame(response, "GET", 1, True).head + response.body)  # type: ignore[operator]
         self._close(linger=True)
 
@@ -477,17 +497,3 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """The server's patience is over."""
         self._transport.abort()
-
-
-def _plain(status: int, text: str) -> Response:
-    return Response(status, [("Content-Type", "text/plain; charset=utf-8")], f"{text}\n".encode())
-
-
-def _closing(body: AsyncIterator[bytes]) -> aclosing[Any]:
-    """A generator is closed when the client goes away; any other iterator has nothing to close."""
-    return aclosing(body if hasattr(body, "aclose") else _relay(body))
-
-
-async def _relay(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    async for piece in body:
-        yield piece

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import AsyncIterator
+from contextlib import aclosing
 from http import HTTPStatus
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from lambent.contracts.http import FileSlice, Response
+from lambent.contracts.http import FileSlice, Response, Upgrade
 
 _REASONS = {status.value: status.phrase for status in HTTPStatus}
 _STATUS_LINES = {code: f"HTTP/1.1 {code} {reason}\r\n" for code, reason in _REASONS.items()}
@@ -92,6 +94,30 @@ class HeadWriter:
         except UnicodeEncodeError:
             head = text.encode("utf-8", "replace")
         return Framing(head, length, chunked, close, not bodiless)
+
+    def switching(self, upgrade: Upgrade) -> bytes:
+        """The head of a 101, after which the connection speaks another protocol; raises `UnsafeResponse`."""
+        fields = "".join([f"{name}: {value}\r\n" for name, value in upgrade.headers])
+        breaks = (fields.count("\n"), fields.count("\r"))
+        if breaks != (len(upgrade.headers), len(upgrade.headers)) or "\0" in fields:
+            raise UnsafeResponse("a response header has a line break or a zero byte")
+        text = f"{_STATUS_LINES[101]}{self._server_line}{self._date_line}{fields}\r\n"
+        return text.encode("latin-1", "replace")
+
+
+def plain(status: int, text: str) -> Response:
+    """The edge's own answer: a line of text."""
+    return Response(status, [("Content-Type", "text/plain; charset=utf-8")], f"{text}\n".encode())
+
+
+def closing(body: AsyncIterator[bytes]) -> aclosing[Any]:
+    """A generator is closed when the client goes away; any other iterator has nothing to close."""
+    return aclosing(body if hasattr(body, "aclose") else _relay(body))
+
+
+async def _relay(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    async for piece in body:
+        yield piece
 
 
 def _status_line(status: int) -> str:

@@ -27,7 +27,8 @@ class FakeTransport(asyncio.Transport):
         self.reading = True
         self.ended = False
         self.closed = False
-        self.protocol: Connection | None = None
+        self.protocol: asyncio.BaseProtocol | None = None
+        self.buffered = 0
 
     def write(self, data: Any) -> None:
         assert not self.closed
@@ -43,7 +44,13 @@ class FakeTransport(asyncio.Transport):
         """Nothing is ever buffered here."""
 
     def get_write_buffer_size(self) -> int:
-        return 0
+        return self.buffered
+
+    def set_protocol(self, protocol: asyncio.BaseProtocol) -> None:
+        self.protocol = protocol
+
+    def is_closing(self) -> bool:
+        return self.closed
 
     def get_write_buffer_limits(self) -> tuple[int, int]:
         return 0, 0
@@ -58,7 +65,7 @@ class FakeTransport(asyncio.Transport):
         if not self.closed:
             self.closed = True
             if self.protocol is not None:
-                asyncio.get_running_loop().call_soon(self.protocol.connection_lost, None)
+                asyncio.get_running_loop().call_soon(lambda: self.protocol.connection_lost(None))  # type: ignore[union-attr]
 
     def abort(self) -> None:
         self.close()
@@ -102,7 +109,7 @@ class Wire:
         for piece in pieces:
             if self.transport.closed:
                 break
-            self.connection.data_received(piece)
+            self.transport.protocol.data_received(piece)  # type: ignore[union-attr]
         await settle()
         return bytes(self.transport.written)
 
