@@ -1,0 +1,114 @@
+"""A document's text to plain values: JSON or YAML; and what a `$ref` in it points to.
+
+Limits: 6 MB of text (AWS's), 100 levels; YAML aliases are refused, so that a document cannot grow beyond its text.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+import yaml
+
+BODY_BYTES_MAX: Final = 6 << 20
+DEPTH_MAX: Final = 100
+
+
+class Unreadable(Exception):
+    """The text is neither JSON nor YAML, or no OpenAPI document of version 2 or 3."""
+
+
+class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the C loader is optional
+    """YAML without timestamps (a policy's Version is a string), whose keys are texts: a status is `200`."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> dict[str, Any]:
+        """A mapping; merge keys need aliases, which there are none of."""
+        found: dict[str, Any] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key must be a scalar", key.start_mark)
+            found[key.value] = self.construct_object(value, deep=deep)
+        return found
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
+def values(body: bytes) -> dict[str, Any]:
+    """The object that JSON or YAML text holds; `Unreadable` when it holds none."""
+    if len(body) > BODY_BYTES_MAX:
+        raise Unreadable
+    try:
+        text = body.decode("utf-8-sig")
+        found = json.loads(text) if text.lstrip().startswith("{") else _yaml(text)
+    except (ValueError, RecursionError, yaml.YAMLError):
+        raise Unreadable from None
+    if not isinstance(found, dict) or _depth(found) > DEPTH_MAX:
+        raise Unreadable
+    return found
+
+
+def load(body: bytes) -> dict[str, Any]:
+    """An OpenAPI document; `Unreadable` when it is none of version 2 or 3."""
+    found = values(body)
+    if found.get("swagger") not in ("2.0", 2.0) and not str(found.get("openapi", "")).startswith("3."):
+        raise Unreadable
+    return found
+
+
+def _yaml(text: str) -> Any:
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise Unreadable
+    return yaml.load(text, Loader=_Loader)  # a safe loader without timestamps
+
+
+def _depth(value: Any) -> int:
+    """How deep a value is nested, counted without recursion."""
+    deepest, pending = 0, [(value, 1)]
+    while pending:
+        item, level = pending.pop()
+        deepest = max(deepest, level)
+        if level > DEPTH_MAX:
+            break
+        children = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
+        pending.extend((child, level + 1) for child in children)
+    return deepest
+
+
+def is_v3(document: dict[str, Any]) -> bool:
+    """Whether a document is of OpenAPI 3, not of Swagger 2."""
+    return "openapi" in document
+
+
+def resolve(document: dict[str, Any], value: Any) -> Any:
+    """What a value is once its own `$ref` (`#/components/parameters/Id`) is followed; None when it leads nowhere."""
+    for _ in range(DEPTH_MAX):
+        if not isinstance(value, dict) or not isinstance(value.get("$ref"), str):
+            return value
+        reference = value["$ref"]
+        if not reference.startswith("#/"):
+            return None
+        value = document
+        for part in reference[2:].split("/"):
+            name = part.replace("~1", "/").replace("~0", "~")
+            value = value.get(name) if isinstance(value, dict) else None
+    return None
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """A value that should be an object; an empty one in place of anything else."""
+    return value if isinstance(value, dict) else {}
+
+
+def objects(value: Any) -> list[dict[str, Any]]:
+    """The objects of a value that should be a list of them."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def texts(value: Any) -> tuple[str, ...]:
+    """The texts of a value that should be a list of them."""
+    return tuple(str(item) for item in value) if isinstance(value, list) else ()
