@@ -1,0 +1,72 @@
+"""Calling functions for APIs: with the right that a function's policy gives API Gateway, or as a role."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Any, TypeVar
+
+from lambent.contracts.arn import parse
+from lambent.contracts.caller import Caller
+from lambent.contracts.clock import Clock
+from lambent.contracts.functions import Invoker, Outcome
+from lambent.contracts.ports import Cloud
+
+from .sessions import PRINCIPAL
+
+T = TypeVar("T")
+
+
+async def invoke(cloud: Cloud, arn: str, payload: bytes, source: str, account: str) -> Outcome:
+    """Run a function that lets API Gateway in from `source`. Raises `Undeliverable` and `TooManyRequests`, as
+    `contracts.functions.Invoker` says."""
+    invoker: Any = cloud.targets["lambda"]
+    target: Invoker = invoker
+    return await target.invoke(arn, payload, principal=PRINCIPAL, source=source, account=account)
+
+
+async def invoke_as(cloud: Cloud, caller: Caller, arn: str, payload: bytes, *, wait: bool = True) -> Outcome:
+    """Run a function as `caller`, whose own policies must allow it. Raises `ServiceError`. Without `wait` the function
+    runs later, and the outcome is empty."""
+    kind = "RequestResponse" if wait else "Event"
+    params = {"FunctionName": arn, "Payload": payload, "InvocationType": kind}
+    result = await cloud.api.call(caller, parse(arn).region, "lambda", "Invoke", params)
+    body = result.get("Payload", b"")
+    if not isinstance(body, bytes | bytearray):
+        body = await body.read(6 << 20)
+    return Outcome(payload=bytes(body), error=result.get("FunctionError", ""))
+
+
+async def in_time(cloud: Cloud, milliseconds: float, work: Awaitable[T]) -> T:
+    """`work`, or `TimeoutError` when the clock says that it takes too long. Work that is late goes on by itself, as a
+    function does whose API no longer waits for it."""
+    clock: Clock = cloud.clock
+    task = asyncio.ensure_future(work)
+    late = asyncio.get_running_loop().create_future()
+    alarm = clock.call_at(
+        clock.now_ns() + int(milliseconds * 1_000_000), lambda: None if late.done() else late.set_result(None)
+    )
+    try:
+        await asyncio.wait((task, late), return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        cloud.spawn(_forget(task))
+        raise TimeoutError
+    except asyncio.CancelledError:
+        task.cancel()
+        raise
+    finally:
+        alarm.cancel()
+        late.cancel()
+
+
+async def _forget(task: asyncio.Future[Any]) -> None:
+    """See late work to its end; nobody asks how it went."""
+    try:
+        await task
+    except (Exception, asyncio.CancelledError):
+        if not task.done():
+            task.cancel()
+            raise
+
+
