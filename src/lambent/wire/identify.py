@@ -20,6 +20,7 @@ _S3_CONTROL = "/v20180820/"
 POST_OBJECT = "PostObject"
 PREFLIGHT = "Preflight"
 _PATH_MAX = 16_384
+_CONNECTIONS = "/@connections/"
 _OLD_S3 = re.compile(r"s3-(?:[a-z]{2}(?:-[a-z]+)+-\d|external-1|fips-[a-z0-9-]+)").fullmatch
 
 
@@ -42,6 +43,8 @@ def identify(request: Request, bases: tuple[str, ...]) -> Route | None:
         return _by_target(target, signing, region)
     if request.headers.get("smithy-protocol") == "rpc-v2-cbor":
         return _by_rpc_path(request, signing, region)
+    if signing in ("execute-api", "") and _CONNECTIONS in request.path and (signing or _is_execute_api(request)):
+        return _connection(request, region)
     service, bucket, host_region = _host(request.host, bases)
     region = region or host_region
     if not signing:
@@ -65,6 +68,19 @@ def _scope(request: Request) -> tuple[str, str]:
         return "", ""
     parts = scope.strip().rsplit("/", 4)
     return (parts[3], parts[2]) if len(parts) == 5 else ("", "")
+
+
+def _is_execute_api(request: Request) -> bool:
+    return ".execute-api." in request.host or request.path.startswith("/_aws/execute-api/")
+
+
+def _connection(request: Request, region: str) -> Route:
+    """The management API of WebSocket connections: its paths stand behind those of an API and stage, which the service
+    reads from the address."""
+    name = "apigatewaymanagementapi"
+    path = request.path[request.path.index(_CONNECTIONS) :]
+    operation, labels = routes(name).find(request.method, path, request.query, request.headers) or ("", {})
+    return Route(name, operation, "rest-json", region, labels)
 
 
 def _by_target(target: str, signing: str, region: str) -> Route:

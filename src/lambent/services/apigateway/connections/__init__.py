@@ -7,8 +7,12 @@ from collections.abc import Callable, Mapping
 from lambent.contracts.events import Target
 from lambent.contracts.ports import Cloud
 
+from .api import connections as _connections
+from .keys import forget_node
 from .service import connections as service
+from .switchboard import Switchboard
 
-__all__ = ["service", "targets"]
+__all__ = ["forget_node", "service", "targets"]
 
-targets: Mapping[str, Callable[[Cloud], Target]] = {}
+_OPERATIONS = (_connections,)
+targets: Mapping[str, Callable[[Cloud], Target]] = {"apigatewaymanagementapi": Switchboard}

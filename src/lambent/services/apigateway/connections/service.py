@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from lambent.kit import Service
 
-connections = Service("apigatewaymanagementapi")
+connections = Service("apigatewaymanagementapi", iam="execute-api")

@@ -1,0 +1,1 @@
+"""Operations on the connections of WebSocket APIs."""
