@@ -22,8 +22,8 @@ class Budget:
 
     __slots__ = ("characters", "depth", "steps")
 
-    def __init__(self) -> None:
-        self.steps = STEPS_MAX
+    def __init__(self, steps: int = STEPS_MAX) -> None:
+        self.steps = steps
         self.characters = CHARACTERS_MAX
         self.depth = 0
 
