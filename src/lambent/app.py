@@ -11,6 +11,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -23,11 +24,12 @@ from lambent.contracts.clock import Clock, sleep_until
 from lambent.contracts.functions import Compute, FunctionSpec, Invocation, Outcome
 from lambent.contracts.http import Response
 from lambent.contracts.ids import Ids
-from lambent.contracts.ports import Cloud, Reader, Settings, Transaction, Unmeasured
+from lambent.contracts.ports import Cloud, Reader, Settings, Transaction
 from lambent.gateway.authorize import PolicyGuard
 from lambent.gateway.dispatch import Dispatcher
 from lambent.gateway.rooms import FrontDoor
 from lambent.kit import Context
+from lambent.kit.measuring import Batch, Meter
 from lambent.kv import nodes
 from lambent.kv.errors import StoreError
 from lambent.kv.nodes import NodeRecord
@@ -145,6 +147,7 @@ class Node(Cloud):
 
     directory: IamDirectory
     members: Members
+    metrics: Meter
 
     def __init__(
         self,
@@ -159,6 +162,7 @@ class Node(Cloud):
         self.clock = clock
         self.ids = ids
         self.spawn = self._spawn
+        self._recorder: Any = None
         self._tasks: set[asyncio.Future[None]] = set()
         self._pace = Pace(clock)
         self._engines = found
@@ -174,7 +178,7 @@ class Node(Cloud):
         self.pollers = pollers.Pollers(self)
         forget = (_forget_slots, pollers.forget_node)
         self.members = Members(self, self._record(machine), self._load, self.relay.look, forget)
-        self.metrics = Unmeasured()
+        self.metrics = Meter(clock, self.spawn, self._measured)
         self.door = self.front = FrontDoor(
             self,
             dispatcher,
@@ -206,6 +210,7 @@ class Node(Cloud):
     async def stop(self) -> None:
         """End what is under way and release everything; `settle` comes first."""
         # Deliveries before the functions that they run: one that saw its function end would count a failed attempt.
+        await self.metrics.flush()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -217,6 +222,12 @@ class Node(Cloud):
         except StoreError as error:  # a full disk: the next start, or another node, takes over as it does after a crash
             _log.warning("events under way could not be put back: %s", error)
         await engines.close(self._engines)
+
+    async def _measured(self, batch: Batch) -> None:
+        """Measurements go to CloudWatch, which is loaded when there are any."""
+        if self._recorder is None:
+            self._recorder = importlib.import_module(SERVICES["cloudwatch"]).Recorder(self)
+        await self._recorder.hand_on(batch)
 
     def _record(self, machine: Machine) -> NodeRecord:
         worker = f"#{machine.worker}" if machine.worker else ""
