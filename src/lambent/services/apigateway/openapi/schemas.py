@@ -1,4 +1,4 @@
-"""Schemas and the models that they become. Models refer to one another by URL: `{base}/restapis/{api}/models/{name}`."""
+"""Schemas and the models that they become. They refer to each other by URL: `{base}/restapis/{api}/models/{name}`."""
 
 from __future__ import annotations
 

@@ -1,0 +1,72 @@
+"""Settings of an account in a region."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from lambent.contracts.ports import Reader, Transaction
+from lambent.kit import Check, Context
+
+from .. import keys
+from ..errors import BadRequestException
+from ..model import Account
+from ..patching import Patcher, Rule, text
+from ..service import PRINCIPAL, apigateway, operation
+from ..views import shown
+
+THROTTLE: Final = {"burstLimit": 5_000, "rateLimit": 10_000.0}
+"""What an account may ask of all its APIs together."""
+_ROLE: Final = "/cloudwatchRoleArn"
+_PATCHES: Final = Patcher(Rule(_ROLE, text("cloudwatch_role", ""), ("add", "replace", "remove")), listed=True)
+
+
+def _show(account: Account) -> dict[str, Any]:
+    return shown(
+        {
+            "cloudwatchRoleArn": account.cloudwatch_role or None,
+            "throttleSettings": THROTTLE,
+            "features": list(account.features),
+            "apiKeyVersion": account.api_key_version,
+        }
+    )
+
+
+def _find(ctx: Context, tx: Reader) -> Account:
+    return keys.accounts.get(tx, ctx.account, ctx.region) or Account()
+
+
+@operation(tx="read")
+def get_account(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
+    return _show(_find(ctx, tx))
+
+
+def _trusts(trust: str) -> bool:
+    """Whether a trust policy lets API Gateway assume its role."""
+    statements = json.loads(trust).get("Statement", [])
+    for statement in statements if isinstance(statements, list) else [statements]:
+        principal = statement.get("Principal", {})
+        services = principal.get("Service", []) if isinstance(principal, dict) else principal
+        if statement.get("Effect") == "Allow" and (services == PRINCIPAL or "*" in services or PRINCIPAL in services):
+            return True
+    return False
+
+
+def _authorize(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[Check]:
+    roles = {one.get("value") for one in req.get("patchOperations") or () if one.get("path") == _ROLE}
+    passing = [Check("iam:PassRole", role, {"iam:passedtoservice": PRINCIPAL}) for role in sorted(filter(None, roles))]
+    return [Check("apigateway:PATCH", f"arn:aws:apigateway:{ctx.region}::/account"), *passing]
+
+
+@apigateway.operation(tx="write", authorize=_authorize)
+def update_account(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
+    account = _PATCHES.apply(_find(ctx, tx), req.get("patchOperations") or ())
+    if account.cloudwatch_role:
+        role = ctx.cloud.directory.role(tx, account.cloudwatch_role)
+        if role is None or role.account != ctx.account or not _trusts(role.trust):
+            raise BadRequestException(
+                "The role ARN does not have required permissions configured. Please grant trust permission for API "
+                "Gateway and add the required role policy."
+            )
+    keys.accounts.put(tx, account, ctx.account, ctx.region)
+    return _show(account)
