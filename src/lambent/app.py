@@ -21,10 +21,10 @@ from lambent.bus import pollers
 from lambent.bus.members import Members
 from lambent.bus.relay import Relay
 from lambent.contracts.clock import Clock, sleep_until
-from lambent.contracts.functions import Compute, FunctionSpec, Invocation, Outcome
+from lambent.contracts.functions import Compute, FunctionSpec, Invocation, Outcome, TooManyRequests
 from lambent.contracts.http import Response
 from lambent.contracts.ids import Ids
-from lambent.contracts.ports import Cloud, Reader, Settings, Transaction
+from lambent.contracts.ports import Cloud, Metrics, Reader, Settings, Transaction
 from lambent.gateway.authorize import PolicyGuard
 from lambent.gateway.dispatch import Dispatcher
 from lambent.gateway.rooms import FrontDoor
@@ -75,6 +75,7 @@ class LazyCompute:
         self._machine = machine
         self._door = door
         self._room: Compute | None = None
+        self._note: Callable[[Metrics, FunctionSpec, Outcome | None], None] = lambda metrics, spec, outcome: None
         self._opening = threading.Lock()
 
     def _open(self) -> Compute:
@@ -83,6 +84,7 @@ class LazyCompute:
 
     def _build(self) -> Compute:
         environments = importlib.import_module("lambent.compute").Environments
+        self._note = importlib.import_module("lambent.compute.measuring").note
         host = importlib.import_module(SERVICES["lambda"]).LambdaHost(self._cloud)
         self._room = room = environments(
             host,
@@ -97,8 +99,15 @@ class LazyCompute:
         return room  # type: ignore[no-any-return]
 
     async def invoke(self, spec: FunctionSpec, invocation: Invocation) -> Outcome:
-        """See `contracts.functions.Compute`."""
-        return await self._open().invoke(spec, invocation)
+        """See `contracts.functions.Compute`. How it went is noted for CloudWatch."""
+        room = self._open()
+        try:
+            outcome = await room.invoke(spec, invocation)
+        except TooManyRequests:
+            self._note(self._cloud.metrics, spec, None)
+            raise
+        self._note(self._cloud.metrics, spec, outcome)
+        return outcome
 
     async def retire(self, arn_prefix: str) -> None:
         """See `contracts.functions.Compute`."""

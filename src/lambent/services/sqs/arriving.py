@@ -20,7 +20,7 @@ from lambent.contracts.errors import ServiceError
 from lambent.contracts.events import Delivery, Undeliverable
 from lambent.contracts.ports import Cloud, Reader, Transaction
 
-from . import keys
+from . import keys, measuring
 from .books import Desk
 from .model import DEDUPLICATION_MS, Duplicate, Mark, Queue
 from .sending import FORGET_ROWS, draft, forget, send
@@ -97,6 +97,7 @@ def _put(cloud: Cloud, tx: Transaction, queue: Queue, delivery: Delivery, now_ms
     shelf = group_shelf(queue.shelves, new.group) if queue.fifo else crc32(delivery.id.encode()) % queue.shelves
     send(desk, queue, desk.books(queue, shelf), new, cloud.ids.request_id(), event.principal)
     desk.close()
+    measuring.after(tx, cloud.metrics, queue, measuring.SENT)
 
 
 def _parameters(payload: bytes, attributes: Mapping[str, str], queue: Queue) -> dict[str, Any]:

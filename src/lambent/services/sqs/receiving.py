@@ -13,7 +13,7 @@ from zlib import crc32
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
 
-from . import attempts, payload, showing
+from . import attempts, measuring, payload, showing
 from .books import Desk, stocked
 from .errors import OverLimit, bad_value, no_queue
 from .keys import queues
@@ -76,8 +76,10 @@ async def receive(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         deadline_ns = ctx.now_ns + wait_s * _NS
         found = await waiting.poll(queue.topic, deadline_ns, partial(_look, ctx, wanted, waits=True))
     if found is None:
+        measuring.note(ctx.cloud.metrics, queue, measuring.EMPTY)
         return {}
     now_queue, taken = found
+    measuring.note(ctx.cloud.metrics, queue, measuring.RECEIVED, len(taken))
     waiting.expect(now_queue.topic, min(one.message.visible_ms for one in taken))
     return {"Messages": [showing.show(now_queue, one, wanted.show) for one in taken]}
 

@@ -7,7 +7,7 @@ from typing import Any, Final
 from lambent.contracts.ports import Transaction
 from lambent.kit import Context
 
-from .. import payload, receiving, releasing, sending
+from .. import measuring, payload, receiving, releasing, sending
 from ..batches import entries, run
 from ..books import Desk
 from ..errors import BatchRequestTooLong, InvalidParameterValueException, missing
@@ -42,6 +42,7 @@ def send_message(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str
     books = desk.books(queue, _shelf(queue, req, new.group))
     result = sending.send(desk, queue, books, new, ctx.cloud.ids.request_id(), ctx.caller.user_id)
     desk.close()
+    measuring.after(tx, ctx.cloud.metrics, queue, measuring.SENT)
     return result
 
 
@@ -62,6 +63,7 @@ def send_message_batch(ctx: Context, tx: Transaction, req: dict[str, Any]) -> di
 
     result = run(given, send)
     desk.close()
+    measuring.after(tx, ctx.cloud.metrics, queue, measuring.SENT, len(result["Successful"]))
     return result
 
 
@@ -96,6 +98,7 @@ def delete_message(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
     desk = Desk(tx, ctx.now_ms)
     releasing.delete(desk, queue, req["ReceiptHandle"])
     desk.close()
+    measuring.after(tx, ctx.cloud.metrics, queue, measuring.DELETED)
 
 
 @on_queue("write", "DeleteMessage", locks=lock_handles)
@@ -113,4 +116,5 @@ def delete_message_batch(ctx: Context, tx: Transaction, req: dict[str, Any]) -> 
 
     result = run(given, delete)
     desk.close()
+    measuring.after(tx, ctx.cloud.metrics, queue, measuring.DELETED, len(result["Successful"]))
     return result
