@@ -11,8 +11,9 @@ import pytest
 
 from lambent.contracts.events import Undeliverable
 from lambent.contracts.http import Request
+from lambent.kit.calling import place
 from lambent.services.sns import serve
-from lambent.services.sns.http import place, post
+from lambent.services.sns.http import post
 from lambent.services.sns.model import Subscription, Topic
 from lambent.services.sns.retrying import delay_s, effective
 
@@ -138,7 +139,7 @@ def test_a_redirect_or_a_refusal_is_final(status: int) -> None:
         async with Endpoint() as endpoint:
             endpoint.statuses = [status]
             with pytest.raises(Undeliverable, match=str(status)):
-                await post(cloud.clock, endpoint.url, {}, b"x")
+                await post(cloud, endpoint.url, {}, b"x")
             assert len(endpoint.posts) == 1
 
     asyncio.run(run())
@@ -181,7 +182,7 @@ def test_the_nodes_own_doors_are_no_endpoints(path: str) -> None:
 
 def test_basic_authentication_comes_from_the_address() -> None:
     found = place("https://me:p%40ss@example.com/a?b=c")
-    assert (found.host, found.port, found.target, found.shown_host) == ("example.com", 443, "/a?b=c", "example.com")
+    assert (found.url, found.shown) == ("https://example.com/a?b=c", "example.com")
     assert found.authorization == "Basic bWU6cEBzcw=="
     with pytest.raises(ValueError):
         place("http://example.com/a b")

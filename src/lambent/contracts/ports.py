@@ -318,3 +318,5 @@ class Cloud:
     `BodyBroken`."""
     spawn: Callable[[Awaitable[None]], None]
     """Run something in the background, supervised: an exception is logged; cancelled at shutdown."""
+    caller: object | None = None
+    """The HTTP client for addresses of users, once there is one: `kit.calling.of` makes it."""

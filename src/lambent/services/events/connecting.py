@@ -76,7 +76,7 @@ async def token(cloud: Cloud, connection: Connection, *, fresh: bool = False) ->
     if known is not None and good and not fresh:
         return known
     try:
-        answer = await http.ask(cloud.clock, _token_request(connection.auth["OAuthParameters"]))
+        answer = await http.ask(cloud, _token_request(connection.auth["OAuthParameters"]))
     except Unreachable as error:
         raise Refused(str(error), again=True) from None
     except ValueError as error:

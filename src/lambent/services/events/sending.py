@@ -214,7 +214,7 @@ class Sender:
             request = await connecting.request(
                 self._cloud, destination, connection, task.spec, payload, fresh=delivery.attempt > 1
             )
-            answer = await http.ask(self._cloud.clock, request)
+            answer = await http.ask(self._cloud, request)
         except (Unreachable, Refused) as error:
             raise TryAgain(str(error)) from None
         except ValueError as error:

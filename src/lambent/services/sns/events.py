@@ -293,7 +293,7 @@ class SnsTarget:
             headers["x-amz-sns-rawdelivery"] = "true"
         headers["Content-Type"] = policy["requestPolicy"]["headerContentType"]
         event = await self._cloud.store.write(lambda tx: self._round(tx, sending).event(subscription))
-        return await http.post(self._cloud.clock, subscription.endpoint, headers, event.payload)
+        return await http.post(self._cloud, subscription.endpoint, headers, event.payload)
 
     def _pace(self, subscription: Subscription, rate: int) -> None:
         """Put a message off while its endpoint has had as many in this second as it takes. Per node."""
@@ -382,7 +382,7 @@ class SnsTarget:
             }
             if asked["Type"] == "UnsubscribeConfirmation":
                 headers["x-amz-sns-subscription-arn"] = subscription.arn
-            await http.post(self._cloud.clock, subscription.endpoint, headers, body)
+            await http.post(self._cloud, subscription.endpoint, headers, body)
         elif subscription.protocol == "sqs":
             event = Event(
                 target=subscription.endpoint,

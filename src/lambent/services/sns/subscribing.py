@@ -11,8 +11,9 @@ from msgspec.structs import replace
 from lambent.contracts import arn
 from lambent.contracts.errors import NotBuilt
 from lambent.contracts.ports import Cloud, Reader, Transaction
+from lambent.kit import calling
 
-from . import archiving, envelopes, filtering, http, keys, retrying, tasks
+from . import archiving, envelopes, filtering, keys, retrying, tasks
 from .errors import FilterPolicyLimitExceeded, InvalidParameter, invalid
 from .model import FILTERS_MAX, PROTOCOLS, TOKEN_MS, Subscription, Token, Topic
 from .tasks import Task
@@ -51,7 +52,7 @@ def check_endpoint(tx: Reader, topic: Topic, protocol: str, endpoint: str) -> No
         if not endpoint.startswith(f"{protocol}://"):
             raise invalid("Endpoint must match the specified protocol")
         try:
-            http.place(endpoint)
+            calling.place(endpoint)
         except ValueError:
             raise invalid("Endpoint", "Invalid URL") from None
     elif protocol in ("email", "email-json"):
