@@ -3,11 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import ModuleType
 
 from lambent.contracts.events import Target
 from lambent.contracts.ports import Cloud
 
+from .api import (
+    account,
+    api_keys,
+    authorizers,
+    base_paths,
+    client_certificates,
+    deployments,
+    documentation,
+    domains,
+    gateway_responses,
+    integrations,
+    methods,
+    models,
+    openapi,
+    resources,
+    responses,
+    rest_apis,
+    sdks,
+    stages,
+    tags,
+    testing,
+    usage,
+    usage_plans,
+    validators,
+    vpc_links,
+)
 from .service import apigateway as service
 
 __all__ = ["service", "targets"]
@@ -15,4 +40,29 @@ __all__ = ["service", "targets"]
 targets: Mapping[str, Callable[[Cloud], Target]] = {}
 
 # Importing these modules registers their operations.
-_OPERATIONS: tuple[ModuleType, ...] = ()
+_OPERATIONS = (
+    account,
+    api_keys,
+    authorizers,
+    base_paths,
+    client_certificates,
+    deployments,
+    documentation,
+    domains,
+    gateway_responses,
+    integrations,
+    methods,
+    models,
+    openapi,
+    resources,
+    responses,
+    rest_apis,
+    sdks,
+    stages,
+    tags,
+    testing,
+    usage,
+    usage_plans,
+    validators,
+    vpc_links,
+)

@@ -1,4 +1,5 @@
-"""What is kept of REST APIs. Times are milliseconds since the epoch; fields that botocore's model has carry its meaning.
+"""What is kept of REST APIs. Times are milliseconds since the epoch; fields that botocore's model has
+carry its meaning.
 
 An API under construction is a `RestApi`, its `Resource`s (each with its methods) and the smaller parts beside them. A
 deployment is a `Snapshot` of all that a request can meet: it never changes, and what serves requests reads nothing of
@@ -45,11 +46,14 @@ class IntegrationResponse(msgspec.Struct, frozen=True, kw_only=True):
     parameters: dict[str, str] = {}
     templates: dict[str, str | None] = {}
     content_handling: str | None = None
+    empty: tuple[str, ...] = ()
+    """Members that were given empty, which answers show."""
 
 
 class Integration(msgspec.Struct, frozen=True, kw_only=True):
     """What answers a method. `type` is HTTP, AWS, MOCK, HTTP_PROXY or AWS_PROXY; `http_method` how the backend is
-    asked; `parameters` map `integration.request.{path,querystring,header}.X` to an expression; `responses` by status."""
+    asked; `parameters` map `integration.request.{path,querystring,header}.X` to an expression; `responses` by
+    status."""
 
     type: str
     http_method: str | None = None
@@ -68,6 +72,8 @@ class Integration(msgspec.Struct, frozen=True, kw_only=True):
     response_transfer_mode: str = "BUFFERED"
     integration_target: str | None = None
     responses: dict[str, IntegrationResponse] = {}
+    empty: tuple[str, ...] = ()
+    """Members that were given empty, which answers show."""
 
 
 class MethodResponse(msgspec.Struct, frozen=True, kw_only=True):
@@ -187,7 +193,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MethodSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """Settings of a stage for one method path (`*/*`, or `~1books~1{id}/GET`). None: not set; rates of -1: no limit."""
+    """Settings of a stage for one method path (`*/*`, or `~1books~1{id}/GET`). None: not set; rates of -1: no limit.
+    `given` is the method path as it was written (`books/GET` means `~1books/GET`), which answers show."""
 
     metrics: bool = False
     logging_level: str | None = None
@@ -199,6 +206,7 @@ class MethodSettings(msgspec.Struct, frozen=True, kw_only=True):
     cache_encrypted: bool = False
     cache_authorization: bool = True
     cache_unauthorized: str = "SUCCEED_WITH_RESPONSE_HEADER"
+    given: str = ""
 
 
 class AccessLog(msgspec.Struct, frozen=True):

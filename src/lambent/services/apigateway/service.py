@@ -49,9 +49,7 @@ def _question(name: str) -> Authorizer:
 
     def authorize(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[Check]:
         where = _LABEL.sub(lambda label: str(req.get(labels.get(label[1], label[1]), "")), path)
-        passing = [
-            Check("iam:PassRole", role, {"iam:passedtoservice": PRINCIPAL}) for role in sorted(_roles(req))
-        ]
+        passing = [Check("iam:PassRole", role, {"iam:passedtoservice": PRINCIPAL}) for role in sorted(_roles(req))]
         return [Check(action, f"arn:aws:apigateway:{ctx.region}::{where}"), *passing]
 
     return authorize

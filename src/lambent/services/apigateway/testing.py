@@ -76,6 +76,6 @@ class Tester(Protocol):
 def tester(cloud: Cloud) -> Tester:
     """The data plane of this cloud; `NotBuilt` where it has none."""
     try:
-        return cast(Tester, cloud.targets["apigateway"])
+        return cast("Tester", cloud.targets["apigateway"])
     except (KeyError, ImportError):
         raise NotBuilt("Lambent has not built the data plane of REST APIs yet.") from None

@@ -1,0 +1,49 @@
+"""What goes when an API or a stage goes: nothing of it is left in any table, nor in the usage plans that covered it."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from msgspec.structs import replace
+
+from lambent.contracts.ports import Transaction
+from lambent.kv.table import Table
+
+from . import keys
+from .common import ids
+from .model import RestApi
+
+_PARTS: Final[tuple[Table[Any], ...]] = (
+    keys.resources,
+    keys.authorizers,
+    keys.validators,
+    keys.models,
+    keys.responses,
+    keys.docparts,
+    keys.docversions,
+    keys.deployments,
+    keys.snapshots,
+)
+
+
+def delete_api(tx: Transaction, api: RestApi) -> None:
+    """Delete an API with everything that is its; its id is free again."""
+    for _, stage in keys.stages.scan(tx, api.id):
+        delete_stage(tx, api, stage.name)
+    for table in _PARTS:
+        for key, _ in table.scan(tx, api.id):
+            table.delete(tx, *table.parts(key))
+    keys.apis.delete(tx, api.account, api.region, api.id)
+    ids.release(tx, api.id)
+
+
+def delete_stage(tx: Transaction, api: RestApi, stage: str) -> None:
+    """Delete a stage; usage plans and API keys forget it."""
+    for key, _ in keys.stage_plans.scan(tx, api.id, stage):
+        id = keys.stage_plans.parts(key)[2]
+        plan = keys.plans.get(tx, api.account, api.region, id)
+        if plan is not None:
+            left = tuple(one for one in plan.stages if (one.api, one.stage) != (api.id, stage))
+            keys.plans.put(tx, replace(plan, stages=left), api.account, api.region, id)
+        keys.stage_plans.delete(tx, api.id, stage, id)
+    keys.stages.delete(tx, api.id, stage)
