@@ -58,14 +58,16 @@ class TooLarge(Unreachable):
 
 
 class Request(NamedTuple):
-    """What is asked. `headers` may repeat a name; those of the connection (Host, Content-Length, ...) are left out. A
-    URL may carry `user:password@`. `verified` False accepts any certificate, for integrations that say so."""
+    """What is asked. `headers` may repeat a name; those of the connection (Host, Content-Length, ...) are left out. A URL
+    may carry `user:password@`. `verified` False accepts any certificate, for integrations that say so;
+    `says_keep_alive` sends the header that only says what HTTP/1.1 does anyway, for senders that are known for it."""
 
     method: str
     url: str
     headers: Iterable[tuple[str, str]] = ()
     body: bytes = b""
     verified: bool = True
+    says_keep_alive: bool = False
 
 
 class Answer(NamedTuple):
@@ -118,6 +120,8 @@ def fields(request: Request, authorization: str) -> list[tuple[str, str]]:
             raise ValueError(f"{name[:100]!r} is not a header")
         if name.lower() not in _OWN:
             found.append((name, value))
+    if request.says_keep_alive:
+        found.append(("Connection", "Keep-Alive"))
     if authorization and not any(name.lower() == "authorization" for name, _ in found):
         found.append(("Authorization", authorization))
     return found

@@ -18,7 +18,7 @@ _OWN: Final = (
 async def post(cloud: Cloud, url: str, headers: dict[str, str], body: bytes) -> int:
     """Post a body; returns the status of an answer of 200 to 299. Other answers raise `Undeliverable` (the endpoint
     does not want it) or `TryAgain` (it may later)."""
-    request = calling.Request("POST", url, [*headers.items(), *_OWN], body)
+    request = calling.Request("POST", url, [*headers.items(), *_OWN], body, says_keep_alive=True)
     try:
         status = (await calling.of(cloud).call(request, TIMEOUT_S, body_bytes_max=0)).status
     except ValueError as error:
