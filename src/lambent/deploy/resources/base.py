@@ -163,6 +163,15 @@ def chosen(properties: dict[str, Any], *names: str) -> dict[str, Any]:
     return {name: properties[name] for name in names if name in properties}
 
 
+def whole(value: Any) -> Any:
+    """A property's value with whole numbers as integers: the schema calls all of them numbers."""
+    if isinstance(value, dict):
+        return {name: whole(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [whole(inner) for inner in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 def document(value: Any) -> str:
     """A policy document as text; it may have been given as text or as an object."""
     return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))

@@ -7,8 +7,7 @@ from typing import Any, Final
 
 from lambent.contracts.errors import ServiceError
 
-from .base import Handler, HandlerFailed, Physical, Work, chosen
-from .scheduler import whole
+from .base import Handler, HandlerFailed, Physical, Work, chosen, whole
 
 _NOT_FOUND: Final = ("NotFoundException",)
 _CONFLICT: Final = "ConflictException"

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from lambent.contracts.errors import ServiceError
 
-from .base import Handler, HandlerFailed, Physical, Work, chosen, tag_changes, tag_list
+from .base import Handler, HandlerFailed, Physical, Work, chosen, tag_changes, tag_list, whole
 
 _NOT_FOUND: Final = ("ResourceNotFoundException",)
 _CONFLICT: Final = "ConflictException"
@@ -24,15 +24,6 @@ _SCHEDULE: Final = (
     "State",
     "Target",
 )
-
-
-def whole(value: Any) -> Any:
-    """A property's value with whole numbers as integers: the schema calls all of them numbers."""
-    if isinstance(value, dict):
-        return {name: whole(inner) for name, inner in value.items()}
-    if isinstance(value, list):
-        return [whole(inner) for inner in value]
-    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _params(work: Work, properties: dict[str, Any]) -> dict[str, Any]:
