@@ -1,0 +1,265 @@
+"""Handshakes, messages and goodbyes of one node: what each of them does to the API's integrations."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable
+from functools import partial
+from typing import NamedTuple
+
+import msgspec
+
+from lambent.contracts.errors import ServiceError
+from lambent.contracts.http import Request, Response, Upgrade
+from lambent.contracts.ports import Cloud, Reader
+from lambent.kv.errors import StoreError
+from lambent.services.apigateway.connections.model import Connection, new_id
+from lambent.services.apigateway.connections.switchboard import switchboard
+from lambent.services.apigateway.v2 import keys
+from lambent.services.apigateway.v2.model import CONNECT, DEFAULT, DISCONNECT, Stage
+from lambent.wire import websocket
+
+from ..addresses import Found
+from ..mapping import MappingError, Scope
+from ..mapping.expressions import Answer, Sources, value
+from ..room import Room, room
+from . import integrations
+from .authorize import Asked, authorize
+from .call import Call, response_body, scope_of
+from .client import Client, Happening, happening
+from .headers import domain_of, headers_of, query_of
+from .plan import Plan, Plans, Step, limits
+from .refusals import Failed, Refusal, error_frame
+from .session import Session
+
+_log = logging.getLogger("lambent.execute.websocket")
+
+
+class About(NamedTuple):
+    """What a session is about: the client, and its record."""
+
+    client: Client
+    connection: Connection
+
+
+class Service:
+    """All WebSocket APIs on one node; made by the room, at the first handshake."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self.clock = cloud.clock
+        self._cloud = cloud
+        self._plans = Plans(cloud)
+        self._board = switchboard(cloud)
+
+    @property
+    def _room(self) -> Room:
+        return room(self._cloud)
+
+    def start(self, work: Awaitable[None]) -> None:
+        """See `session.Keeper`."""
+        self._cloud.spawn(work)
+
+    def relieved(self) -> None:
+        """See `session.Keeper`."""
+        self._board.look()
+
+    # -- handshakes ------------------------------------------------------------------------------------------------
+
+    async def handshake(self, request: Request, found: Found) -> Response:
+        """Answer a handshake."""
+        connection_id = ""
+        try:
+            stage, plan = await self._cloud.store.read(partial(self._stage, found))
+            if stage is None or plan is None or found.path.strip("/"):
+                raise Refusal(403, "Forbidden")
+            if plan.api.execute_api_disabled and not found.custom:
+                raise Refusal(403, "Forbidden")
+            accepted = websocket.handshake(request)
+            connection_id = new_id(self._cloud.ids)
+            return await self._connect(request, found, stage, plan, connection_id, accepted)
+        except websocket.HandshakeRefused as refused:
+            return Refusal(refused.status, refused.reason, refused.headers).response(request.id)
+        except Refusal as refusal:
+            return refusal.response(request.id)
+        except Failed as failed:
+            _log.info("a client of %s/%s could not connect: %s", found.api, found.stage, failed)
+            return Refusal(failed.status, failed.shown).response(request.id, connection_id)
+
+    def _stage(self, found: Found, tx: Reader) -> tuple[Stage | None, Plan | None]:
+        stage = keys.get_stage(tx, found.api, found.stage or "")
+        return stage, self._plans.find(tx, found.api, stage) if stage is not None else None
+
+    async def _connect(
+        self, request: Request, found: Found, stage: Stage, plan: Plan, id: str, accepted: list[tuple[str, str]]
+    ) -> Response:
+        now_ns = self.clock.now_ns()
+        agent = request.headers.get("user-agent", "")
+        identity = {"userAgent": agent, "sourceIp": request.peer} if agent else {"sourceIp": request.peer}
+        client = Client(
+            id=id,
+            api=found.api,
+            stage=stage.name,
+            account=found.account,
+            region=found.region,
+            domain=domain_of(self._cloud, request, found),
+            connected_ms=now_ns // 1_000_000,
+            identity=identity,
+        )
+        step = plan.steps.get(CONNECT)
+        if step is not None:
+            client, answer = await self._ask(request, stage, step, client)
+            if not 200 <= answer.status <= 299:
+                raise Refusal(answer.status if 400 <= answer.status <= 599 else 500, _phrase(answer.status))
+            accepted += [
+                ("Sec-WebSocket-Protocol", values[-1])
+                for name, values in answer.headers.items()
+                if name.lower() == "sec-websocket-protocol"
+            ]
+        connection = Connection(
+            id=id,
+            api=client.api,
+            stage=client.stage,
+            account=client.account,
+            region=client.region,
+            node=self._cloud.store.node,
+            connected_ms=client.connected_ms,
+            active_ms=client.connected_ms,
+            source_ip=request.peer,
+            user_agent=agent,
+        )
+        session = Session(self, About(client, connection))
+        try:
+            await self._board.enter(connection, session)
+        except BaseException:
+            session.lost()
+            raise
+        return Upgrade(accepted, session)
+
+    async def _ask(self, request: Request, stage: Stage, step: Step, client: Client) -> tuple[Client, Answer]:
+        """The authorizer, then the integration of $connect."""
+        self._throttle(stage, client, CONNECT, Refusal(429, "Too Many Requests"))
+        headers, query = headers_of(request, client.domain), query_of(request)
+        event = happening(self._cloud.ids, self.clock.now_ns(), client, "CONNECT", CONNECT)
+        scope = scope_of(stage, event, b"", headers, query)
+        context, identity = await authorize(Asked(self._room, request, client, stage, scope), step)
+        client = msgspec.structs.replace(client, authorizer=context, identity={**identity, **client.identity})
+        if step.route.request_parameters:
+            _check_parameters(step, scope)
+        if step.integration is None:
+            return client, Answer(200, {}, b"")
+        event = msgspec.structs.replace(event, client=client)
+        scope = scope_of(stage, event, b"", headers, query)
+        call = Call(self._room, stage, step, step.integration, event, scope, b"", headers, query)
+        try:
+            return client, await integrations.run(call)
+        except asyncio.CancelledError:
+            # The client went away while the function may have let it in: the function is told.
+            self.start(self._disconnect(client, websocket.ABNORMAL, "Connection Closed Abnormally"))
+            raise
+
+    def _throttle(self, stage: Stage, client: Client, route: str, refusal: Exception) -> None:
+        rate, burst = limits(stage, route)
+        key = ("websocket", client.api, stage.name, route)
+        if not self._room.buckets.take(key, rate, burst, self.clock.now_ns()):
+            raise refusal
+
+    # -- messages --------------------------------------------------------------------------------------------------
+
+    async def message(self, session: Session, message: bytes) -> None:
+        """See `session.Keeper`."""
+        about = session.about
+        assert isinstance(about, About)
+        client = about.client
+        event = happening(self._cloud.ids, self.clock.now_ns(), client, "MESSAGE", DEFAULT)
+        try:
+            reply = await self._handle(client, event, message)
+        except Failed as failed:
+            _log.info("a message of a client of %s/%s failed: %s", client.api, client.stage, failed)
+            reply = error_frame(failed.shown, client.id, event.request_id)
+        except (ServiceError, StoreError, MappingError) as error:
+            _log.warning("a message of a client of %s/%s failed: %s", client.api, client.stage, error)
+            reply = error_frame("Internal server error", client.id, event.request_id)
+        finally:
+            session.done()
+        if reply:
+            session.send(reply)
+
+    async def _handle(self, client: Client, event: Happening, message: bytes) -> bytes:
+        """What the client gets back; empty for nothing."""
+
+        def read(tx: Reader) -> tuple[Stage | None, Plan | None]:
+            stage = keys.get_stage(tx, client.api, client.stage)
+            return stage, self._plans.find(tx, client.api, stage) if stage is not None else None
+
+        stage, plan = await self._cloud.store.read(read)
+        if stage is None or plan is None:
+            raise Failed("the stage is gone", shown="Forbidden")
+        scope = scope_of(stage, event, message)
+        step = _select(plan, scope)
+        if step is None:
+            raise Failed("no route for the message", shown="Forbidden")
+        if step.route.key != event.route:
+            event = msgspec.structs.replace(event, route=step.route.key)
+            scope = scope_of(stage, event, message)
+        self._throttle(stage, client, step.route.key, Failed("too many messages", shown="Limit Exceeded"))
+        if step.integration is None:
+            raise Failed("the route has no integration")
+        call = Call(self._room, stage, step, step.integration, event, scope, message, {}, {})
+        answer = await integrations.run(call)
+        if not step.two_way:
+            return b""
+        return response_body(call, answer) if not step.integration.type.endswith("_PROXY") else answer.body
+
+    # -- goodbyes --------------------------------------------------------------------------------------------------
+
+    async def gone(self, session: Session, code: int, reason: str) -> None:
+        """See `session.Keeper`."""
+        about = session.about
+        assert isinstance(about, About)
+        try:
+            await self._board.leave(about.connection)
+        finally:
+            await self._disconnect(about.client, code, reason)
+
+    async def _disconnect(self, client: Client, code: int, reason: str) -> None:
+        """Tell the integration of $disconnect: as on AWS, once, as well as it goes."""
+
+        def read(tx: Reader) -> tuple[Stage | None, Plan | None]:
+            stage = keys.get_stage(tx, client.api, client.stage)
+            return stage, self._plans.find(tx, client.api, stage) if stage is not None else None
+
+        stage, plan = await self._cloud.store.read(read)
+        step = plan.steps.get(DISCONNECT) if plan is not None else None
+        if stage is None or step is None or step.integration is None:
+            return
+        event = happening(self._cloud.ids, self.clock.now_ns(), client, "DISCONNECT", DISCONNECT, code, reason)
+        headers = {"Host": [client.domain], "x-api-key": [""], "X-Forwarded-For": [""], "x-restapi": [""]}
+        scope = scope_of(stage, event, b"", headers)
+        try:
+            await integrations.run(Call(self._room, stage, step, step.integration, event, scope, b"", headers, {}))
+        except (Failed, ServiceError) as error:
+            _log.info("$disconnect of %s/%s failed: %s", client.api, client.stage, error)
+
+
+def _select(plan: Plan, scope: Scope) -> Step | None:
+    """The route of a message: the one whose key the API's selection expression gives, else `$default`."""
+    key = value(plan.api.route_selection, Sources(scope))
+    found = plan.steps.get(key) if key and key not in (CONNECT, DISCONNECT) else None
+    return found or plan.steps.get(DEFAULT)
+
+
+def _check_parameters(step: Step, scope: Scope) -> None:
+    """Refuse a handshake without a parameter that the route requires."""
+    for name, required in (step.route.request_parameters or {}).items():
+        place, _, key = name.removeprefix("route.request.").partition(".")
+        lower = {found.lower() for found in scope.headers}
+        present = key in scope.query if place == "querystring" else key.lower() in lower
+        if required and not present:
+            raise Refusal(400, f"Missing required request parameters: [{key}]")
+
+
+def _phrase(status: int) -> str:
+    return {401: "Unauthorized", 403: "Forbidden"}.get(
+        status, "Internal server error" if status >= 500 else "Bad Request"
+    )
