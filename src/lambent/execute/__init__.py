@@ -1,1 +1,54 @@
-"""The execute-api room: answers requests to the APIs that users have built with API Gateway."""
+"""The execute-api room: answers requests to the APIs that users have built with API Gateway.
+
+`serve` finds the API and hands the request on by its kind; `targets` is what the cloud's other rooms reach: the room's
+memory, and tests of methods and authorizers. See DESIGN.md.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from lambent.contracts.events import Target
+from lambent.contracts.http import Request, Response
+from lambent.contracts.ports import Cloud, Reader
+
+from . import rest
+from .addresses import Found, find, spot
+from .room import Room, room
+from .testing import TestingRoom
+
+__all__ = ["Found", "Room", "room", "serve", "targets"]
+
+targets: Final[Mapping[str, Callable[[Cloud], Target]]] = {"apigateway": TestingRoom}
+_CONNECTIONS: Final = "/@connections/"
+
+
+async def serve(cloud: Cloud, request: Request) -> Response | None:
+    """Answer a request to an API; None for one that is addressed to no API (an unknown custom domain name), or to the
+    management API of WebSocket connections, which is AWS's own."""
+    where = spot(request)
+    here = room(cloud)
+    draw = rest.draw(here)
+
+    def look(tx: Reader) -> tuple[Found, rest.Look | None] | None:
+        found = find(tx, where)
+        if found is None:
+            return None
+        return found, rest.look(tx, here, found, draw) if found.kind == "REST" else None
+
+    looked = await cloud.store.read(look)
+    if looked is None:
+        return None if where.custom else rest.door(here, request, 403, "Forbidden", "ForbiddenException")
+    found, seen = looked
+    if found.kind == "REST":
+        return await rest.serve(here, request, found, seen)
+    if found.kind == "WEBSOCKET" and _CONNECTIONS in request.path:
+        return None
+    # The other kinds are loaded by their first request.
+    answer: Any = await importlib.import_module(_ROOMS[found.kind]).serve(cloud, request, found)
+    return answer  # type: ignore[no-any-return]
+
+
+_ROOMS: Final = {"HTTP": "lambent.execute.http", "WEBSOCKET": "lambent.execute.websocket"}

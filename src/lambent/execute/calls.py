@@ -68,5 +68,3 @@ async def _forget(task: asyncio.Future[Any]) -> None:
         if not task.done():
             task.cancel()
             raise
-
-

@@ -1,7 +1,7 @@
 """What the execute room remembers on one node, all of it a cache or a batch: one `Room` per cloud.
 
-`room(cloud)` gives it; it is also API Gateway's target, so the registry makes it, once. Parts that belong to one kind of
-API are made by `part`, at first use.
+`room(cloud)` gives it; it is also API Gateway's target, so the registry makes it, once. Parts that belong to one kind
+of API are made by `part`, at first use.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Room:
         found = self._parts.get(make)
         if found is None:
             found = self._parts[make] = make(self.cloud)
-        return found  # type: ignore[no-any-return]
+        return found
 
     async def deliver(self, delivery: Delivery) -> None:
         """Nothing is delivered to APIs by the bus yet."""

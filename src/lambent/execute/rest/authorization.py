@@ -1,0 +1,138 @@
+"""May this caller invoke this method? The API's resource policy and the method's own kind of authorization, in AWS's
+order ("How API Gateway resource policies affect authorization workflow"):
+
+- NONE: the policy alone, where there is one, must allow;
+- AWS_IAM: the caller's policies and the API's, as between any identity and resource;
+- CUSTOM: an explicit deny of the policy ends it; then the authorizer's policy and the API's together;
+- COGNITO_USER_POOLS: the token first, then the policy alone must allow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from lambent import policy
+from lambent.auth import Endpoint
+from lambent.auth.claim import format_time
+from lambent.contracts.access import AccessRequest, Decision, PolicySet
+from lambent.contracts.caller import ANONYMOUS, Caller, Credential
+from lambent.contracts.errors import ServiceError
+
+from ..authorizers import ACTION, resource_policies
+from . import cognito, custom
+from .exchange import Exchange
+from .refusals import Refusal
+
+_ENDPOINT: Final = Endpoint("execute-api", "rest-json")
+
+
+async def authorize(x: Exchange) -> None:
+    """Let the request pass, or raise its `Refusal`."""
+    if x.test:
+        return
+    await _KINDS.get(x.route.method.authorization, _open)(x)
+
+
+async def _open(x: Exchange) -> None:
+    document = x.plan.policy
+    if document:
+        _require(x, ask(x, ANONYMOUS), "anonymous")
+
+
+async def _iam(x: Exchange) -> None:
+    who = await authenticate(x)
+    document = x.plan.policy
+    cloud, arn, account = x.cloud, x.arn, x.found.account
+    surroundings = conditions(x)
+    decision = await cloud.store.read(
+        lambda tx: cloud.guard.decide(tx, who, ACTION, arn, surroundings, document or None, account)
+    )
+    _require(x, decision, who.arn)
+
+
+async def authenticate(x: Exchange) -> Caller:
+    """Who signed the request; a `Refusal` for an unsigned or wrongly signed one."""
+    cloud = x.cloud
+
+    async def find(access_key: str) -> Credential | None:
+        return await cloud.store.read(lambda tx: cloud.directory.credential(tx, access_key))
+
+    try:
+        claim = x.room.verifier.claim(x.request, _ENDPOINT)
+        if claim is None:
+            raise Refusal("MISSING_AUTHENTICATION_TOKEN")
+        who = await x.room.verifier.authenticate(x.request, _ENDPOINT, find, cloud.clock.now_ns())
+    except ServiceError as error:
+        raise _unsigned(error) from None
+    x.caller = who.caller
+    x.access_key = claim.scope.access_key
+    return who.caller
+
+
+def _unsigned(error: ServiceError) -> Refusal:
+    code = error.code if error.code.endswith("Exception") else f"{error.code}Exception"
+    kind = _SIGNATURE_TYPES.get(code, "INVALID_SIGNATURE")
+    return Refusal(kind, error.message, status=403, error=code)
+
+
+_SIGNATURE_TYPES: Final = {
+    "ExpiredTokenException": "EXPIRED_TOKEN",
+    "MissingAuthenticationTokenException": "MISSING_AUTHENTICATION_TOKEN",
+}
+
+
+async def _custom(x: Exchange) -> None:
+    if x.plan.policy and (decision := ask(x, ANONYMOUS)).explicit and not decision.allowed:
+        _require(x, decision, "anonymous")
+    decision = await custom.authorize(x, conditions(x), x.plan.policy)
+    if not decision.allowed:
+        text = "User is not authorized to access this resource"
+        raise Refusal("ACCESS_DENIED", f"{text} with an explicit deny" if decision.explicit else text)
+
+
+async def _cognito(x: Exchange) -> None:
+    await cognito.authorize(x)
+    if x.plan.policy:
+        _require(x, ask(x, ANONYMOUS), "anonymous")
+
+
+_KINDS: Final[Mapping[str, Callable[[Exchange], Awaitable[None]]]] = {
+    "AWS_IAM": _iam,
+    "CUSTOM": _custom,
+    "COGNITO_USER_POOLS": _cognito,
+}
+
+
+def ask(x: Exchange, caller: Caller) -> Decision:
+    """What the API's policy alone says about a caller without policies of its own."""
+    request = AccessRequest(caller, ACTION, x.arn, conditions(x), resource_policies(x.plan.policy), x.found.account)
+    return policy.evaluate(request, PolicySet())
+
+
+def _require(x: Exchange, decision: Decision, who: str) -> None:
+    if decision.allowed:
+        return
+    account = x.found.account
+    arn = x.arn.replace(f":{account}:", f":********{account[-4:]}:", 1)
+    text = f"User: {who} is not authorized to perform: {ACTION} on resource: {arn}"
+    raise Refusal("ACCESS_DENIED", f"{text} with an explicit deny" if decision.explicit else text)
+
+
+def conditions(x: Exchange) -> dict[str, str | tuple[str, ...]]:
+    """The condition keys of the request."""
+    request = x.request
+    local = request.peer.startswith("127.") or request.peer in ("::1", "")
+    iso = format_time(x.started_ns)
+    found: dict[str, str | tuple[str, ...]] = {
+        "aws:currenttime": f"{iso[:4]}-{iso[4:6]}-{iso[6:8]}T{iso[9:11]}:{iso[11:13]}:{iso[13:15]}Z",
+        "aws:epochtime": str(x.started_ns // 1_000_000_000),
+        "aws:requestedregion": x.found.region,
+        "aws:securetransport": "true" if request.secure or local else "false",
+        "aws:sourceip": request.peer,
+    }
+    if "user-agent" in request.headers:
+        found["aws:useragent"] = request.headers["user-agent"]
+    if "referer" in request.headers:
+        found["aws:referer"] = request.headers["referer"]
+    return found

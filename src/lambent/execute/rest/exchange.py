@@ -1,0 +1,236 @@
+"""One request and all that becomes known of it: the value that the steps of the pipeline hand on."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+from urllib.parse import unquote_to_bytes
+
+from lambent.auth.claim import format_time
+from lambent.contracts.caller import Caller
+from lambent.contracts.http import Request
+from lambent.services.apigateway.common.addresses import PATH_PREFIX, api_host
+from lambent.services.apigateway.model import MethodSettings, Stage
+
+from ..addresses import Found
+from ..mapping import Scope
+from ..room import Room
+from .plan import Plan, Route
+from .refusals import Refusal
+
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class Answer:
+    """A response under construction."""
+
+    __slots__ = ("body", "headers", "status")
+
+    def __init__(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
+        self.status = status
+        self.headers = headers
+        self.body = body
+
+
+class Backend:
+    """How the integration did: for logs and metrics. `status` is the backend's own; `error` the text of its failure."""
+
+    __slots__ = ("error", "latency_ms", "request_id", "status")
+
+    def __init__(self) -> None:
+        self.status = 0
+        self.latency_ms = 0.0
+        self.error = ""
+        self.request_id = ""
+
+
+class Exchange:
+    """A request to a stage of a REST API.
+
+    `variables` are the stage's, with the canary's over them. `route` and `parameters` (of the path, percent-encoded)
+    are there once it is routed; `caller` and `access_key` of AWS_IAM; `authorizer` what an authorizer let on; `api_key`
+    and `api_key_id` when one was asked for. `lines` collects the execution log, or is None when there is none;
+    `log_role` writes logs (empty: nobody does). `test` is set for TestInvokeMethod.
+    """
+
+    __slots__ = (
+        "access_key",
+        "answer",
+        "api_key",
+        "api_key_id",
+        "authorizer",
+        "authorizer_error",
+        "backend",
+        "body",
+        "cache_asked",
+        "cache_hit",
+        "caller",
+        "canary",
+        "cloud",
+        "deployment",
+        "extended_id",
+        "found",
+        "lines",
+        "log_role",
+        "parameters",
+        "plan",
+        "query_values",
+        "refusal",
+        "request",
+        "request_id",
+        "room",
+        "route",
+        "scope",
+        "settings",
+        "stage",
+        "started_ns",
+        "test",
+        "trace_id",
+        "usage_key",
+        "variables",
+        "warnings",
+    )
+    body: bytes
+    caller: Caller | None
+    lines: list[str] | None
+    refusal: Refusal | None
+    answer: Answer | None
+    scope: Scope | None
+
+    def __init__(
+        self,
+        room: Room,
+        request: Request,
+        found: Found,
+        stage: Stage,
+        plan: Plan,
+        *,
+        canary: bool = False,
+        log_role: str = "",
+    ) -> None:
+        self.room = room
+        self.cloud = room.cloud
+        self.request = request
+        self.found = found
+        self.stage = stage
+        self.plan = plan
+        self.canary = canary
+        self.deployment = stage.canary.deployment if canary and stage.canary is not None else stage.deployment
+        overrides = stage.canary.variables if canary and stage.canary is not None else None
+        self.variables: dict[str, str] = {**stage.variables, **overrides} if overrides else stage.variables
+        self.started_ns = room.cloud.clock.now_ns()
+        self.request_id = request.id or room.cloud.ids.request_id()
+        self.extended_id = extended(self.request_id)
+        self.trace_id = trace(request.headers.get("x-amzn-trace-id", ""), self.request_id, self.started_ns)
+        self.route: Route = NOWHERE
+        self.settings: MethodSettings = DEFAULTS
+        self.parameters: dict[str, str] = {}
+        self.query_values: dict[str, list[str]] = parse_query(request.query) if request.query else {}
+        self.body = b""
+        self.caller = None
+        self.access_key = ""
+        self.authorizer: dict[str, Any] | None = None
+        self.authorizer_error = ""
+        self.usage_key = ""
+        self.api_key = ""
+        self.api_key_id = ""
+        self.backend = Backend()
+        self.cache_asked = self.cache_hit = False
+        self.log_role = log_role
+        self.lines = None
+        self.refusal = None
+        self.answer = None
+        self.test = False
+        self.scope = None
+        self.warnings: list[tuple[str, str]] = []
+
+    def note(self, text: str) -> None:
+        """A line for the execution log, where there is one."""
+        if self.lines is not None:
+            self.lines.append(text)
+
+    @property
+    def path(self) -> str:
+        """The path as backends are told it: without the stage, but with a custom domain's base path."""
+        found = self.found
+        path = found.path or "/"
+        return f"/{found.base_path}{found.path}" if found.custom and found.base_path else path
+
+    @property
+    def full_path(self) -> str:
+        """The path as the client sent it: with the stage, where it is part of the URL."""
+        found = self.found
+        if found.custom:
+            return found.prefix + (found.path if found.prefix else found.path or "/") or "/"
+        return f"/{found.stage}{found.path}" if found.path or found.stage else "/"
+
+    @property
+    def domain(self) -> str:
+        """The domain name of the API that was asked."""
+        found = self.found
+        if self.request.path.startswith(PATH_PREFIX) or not found.domain:
+            return api_host(self.cloud.settings, found.api, found.region).partition(":")[0]
+        return found.domain
+
+    @property
+    def arn(self) -> str:
+        """What is to be invoked, as policies name it."""
+        found = self.found
+        place = f"arn:aws:execute-api:{found.region}:{found.account}:{found.api}"
+        return f"{place}/{found.stage}/{self.request.method}/{found.path[1:]}"
+
+    @property
+    def source_arn(self) -> str:
+        """The method, as a function's policy names who invokes it: with the resource's path template."""
+        found = self.found
+        place = f"arn:aws:execute-api:{found.region}:{found.account}:{found.api}"
+        return f"{place}/{found.stage}/{self.request.method}{self.route.resource.path}"
+
+    @property
+    def time(self) -> str:
+        """The request's time as CLF writes it: `21/Nov/2026:11:10:55 +0000`."""
+        iso = format_time(self.started_ns)
+        month = _MONTHS[int(iso[4:6]) - 1]
+        return f"{iso[6:8]}/{month}/{iso[:4]}:{iso[9:11]}:{iso[11:13]}:{iso[13:15]} +0000"
+
+    @property
+    def query(self) -> dict[str, str]:
+        """The last value of each query parameter."""
+        return {name: values[-1] for name, values in self.query_values.items()}
+
+
+def extended(request_id: str) -> str:
+    """The extended request id that goes with a request id: 15 characters and `=`."""
+    digits = request_id.replace("-", "")[:22]
+    try:
+        return base64.b64encode(bytes.fromhex(digits.ljust(22, "0"))).decode()
+    except ValueError:
+        return base64.b64encode(request_id.encode("utf-8", "replace")[:11].ljust(11, b"0")).decode()
+
+
+def trace(given: str, request_id: str, now_ns: int) -> str:
+    """The trace that the request belongs to: the client's, or a new one."""
+    if given.startswith("Root=1-") and len(given) < 256 and given.isprintable():
+        return given
+    return f"Root=1-{now_ns // 1_000_000_000:08x}-{request_id.replace('-', '')[:24]:0<24}"
+
+
+def parse_query(query: str) -> dict[str, list[str]]:
+    """The decoded values of each query parameter, in the order in which they were sent."""
+    found: dict[str, list[str]] = {}
+    for part in query.split("&"):
+        if part:
+            name, _, value = part.partition("=")
+            found.setdefault(decoded(name), []).append(decoded(value))
+    return found
+
+
+def decoded(text: str) -> str:
+    """A part of a query string without its escapes."""
+    if "%" not in text and "+" not in text:
+        return text
+    return unquote_to_bytes(text.replace("+", " ")).decode("utf-8", "replace")
+
+
+NOWHERE = Route.nowhere()
+DEFAULTS = MethodSettings()

@@ -1,0 +1,166 @@
+"""TestInvokeMethod and TestInvokeAuthorizer: an API under construction, served once, without a stage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from lambent.auth.claim import format_time
+from lambent.contracts.http import BytesBody, Request
+from lambent.services.apigateway.model import Authorizer, Method, Resource, Snapshot, Stage
+from lambent.services.apigateway.testing import Tested, TestedAuthorizer
+
+from .addresses import Found
+from .rest import cognito, custom, logs, pipeline
+from .rest.exchange import Exchange
+from .rest.plan import Plan, Route
+from .rest.refusals import Refusal
+from .room import Room
+
+STAGE = "test-invoke-stage"
+_DAYS = ("Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+_DAY_NS = 86_400 * 1_000_000_000
+
+
+class TestingRoom(Room):
+    """The room as API Gateway's control plane sees it (`services.apigateway.testing.Tester`)."""
+
+    __test__ = False
+
+    async def test_invoke(
+        self,
+        snapshot: Snapshot,
+        resource: Resource,
+        method: Method,
+        *,
+        path: str,
+        headers: Mapping[str, list[str]],
+        body: str,
+        stage_variables: Mapping[str, str],
+    ) -> Tested:
+        """See `Tester`."""
+        x = self._exchange(snapshot, path or resource.path, method.http_method, headers, body, stage_variables)
+        validator = snapshot.validators.get(method.validator_id or "")
+        x.route = Route(resource, method, validator)
+        routed = x.plan.route(x.found.path, x.request.method)
+        if routed is not None and routed[0].resource.id == resource.id:
+            x.parameters = routed[1]
+        logs.begin(x)
+        x.note(f"Method request body before transformations: {body}")
+        made = await pipeline.tested(x)
+        x.answer = made
+        if x.refusal is None:
+            made.headers.append(("X-Amzn-Trace-Id", x.trace_id))
+        logs.end(x)
+        shown: dict[str, list[str]] = {}
+        for name, value in made.headers:
+            shown.setdefault(name, []).append(value)
+        return Tested(
+            status=made.status,
+            body=made.body.decode("utf-8", "replace"),
+            headers=shown,
+            log=self._log(x),
+            latency_ms=self._elapsed(x),
+        )
+
+    async def test_authorizer(
+        self,
+        snapshot: Snapshot,
+        authorizer: Authorizer,
+        *,
+        path: str,
+        headers: Mapping[str, list[str]],
+        body: str,
+        stage_variables: Mapping[str, str],
+        context: Mapping[str, Any],
+    ) -> TestedAuthorizer:
+        """See `Tester`."""
+        x = self._exchange(snapshot, path or "/", "GET", headers, body, stage_variables)
+        x.lines = []
+        x.route = Route(
+            Resource(id=snapshot.api.root, path="/"),
+            Method(http_method="GET", authorization=authorizer.type, authorizer_id=authorizer.id),
+            None,
+        )
+        x.plan.snapshot.authorizers[authorizer.id] = authorizer
+        x.note(f"Starting authorizer: {authorizer.id} for request: {x.request_id}")
+        try:
+            if authorizer.type == "COGNITO_USER_POOLS":
+                await cognito.authorize(x)
+                claims = (x.authorizer or {}).get("claims", {})
+                return self._tested(x, 200, claims=claims)
+            verdict = await custom.consult(x, authorizer, custom.sources(x, authorizer))
+        except Refusal as refusal:
+            x.note(refusal.note or refusal.message or refusal.type)
+            return self._tested(x, refusal.status)
+        x.note(f"Successfully completed authorizer execution, principal: {verdict.principal}")
+        authorization = {name: [value] for name, value in verdict.context.items()}
+        return self._tested(x, 200, verdict.principal, verdict.document, authorization)
+
+    def _tested(
+        self,
+        x: Exchange,
+        status: int,
+        principal: str = "",
+        policy: str = "",
+        authorization: dict[str, list[str]] | None = None,
+        claims: dict[str, str] | None = None,
+    ) -> TestedAuthorizer:
+        return TestedAuthorizer(
+            client_status=status,
+            log=self._log(x),
+            latency_ms=self._elapsed(x),
+            principal_id=principal,
+            policy=policy,
+            authorization=authorization or {},
+            claims=claims or {},
+        )
+
+    def _exchange(
+        self,
+        snapshot: Snapshot,
+        path: str,
+        verb: str,
+        headers: Mapping[str, list[str]],
+        body: str,
+        stage_variables: Mapping[str, str],
+    ) -> Exchange:
+        api = snapshot.api
+        bare, _, query = path.partition("?")
+        bare = bare if bare.startswith("/") else f"/{bare}"
+        names = {name.lower(): ", ".join(values) for name, values in headers.items()}
+        verb = "GET" if verb == "ANY" else verb
+        request = Request(verb, bare, query, names, BytesBody(body.encode()), id=self.cloud.ids.request_id())
+        found = Found(api.id, "REST", api.account, api.region, STAGE, bare, f"/{STAGE}", "")
+        now_ms = self.cloud.clock.now_ns() // 1_000_000
+        stage = Stage(name=STAGE, deployment="", created_ms=now_ms, updated_ms=now_ms, variables=dict(stage_variables))
+        # A copy, for an authorizer that is tested is put among the others.
+        copy = Snapshot(
+            api=api,
+            resources=snapshot.resources,
+            authorizers=dict(snapshot.authorizers),
+            validators=snapshot.validators,
+            models=snapshot.models,
+            gateway_responses=snapshot.gateway_responses,
+        )
+        x = Exchange(self, request, found, stage, Plan(copy))
+        x.test = True
+        x.body = body.encode()
+        return x
+
+    def _elapsed(self, x: Exchange) -> int:
+        return (self.cloud.clock.now_ns() - x.started_ns) // 1_000_000
+
+    def _log(self, x: Exchange) -> str:
+        """The execution log as one text, each line with its time."""
+        moment = _moment(self.cloud.clock.now_ns())
+        lines = [f"{moment} : {line}" for line in x.lines or ()]
+        return "\n".join([f"Execution log for request {x.request_id}", *lines, ""])
+
+
+def _moment(now_ns: int) -> str:
+    """`Sat Nov 21 11:10:55 UTC 2026`."""
+    iso = format_time(now_ns)
+    day = _DAYS[now_ns // _DAY_NS % 7]
+    return f"{day} {_MONTHS[int(iso[4:6]) - 1]} {iso[6:8]} {iso[9:11]}:{iso[11:13]}:{iso[13:15]} UTC {iso[:4]}"
