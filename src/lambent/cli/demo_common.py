@@ -1,0 +1,41 @@
+"""What the demonstrations share: the applications that come with Lambent, a running cloud, something to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from .common import Failure, find_endpoint, health, running_node
+from .up import start_detached
+
+
+def find_application(name: str) -> Path:
+    """The folder of an application that comes with Lambent: beside the source, or inside the installed package."""
+    package = Path(__file__).parents[1]
+    for folder in (package.parents[1] / "apps" / name, package / "_apps" / name):
+        if (folder / "template.yaml").is_file():
+            return folder
+    raise Failure(f"the application {name} is not part of this installation")
+
+
+def ensure_running(folder: Path) -> str:
+    """The address of the cloud on the data folder, which is started if need be."""
+    if running_node(folder) is not None:
+        address = find_endpoint(None, folder)
+        print(f"running {address}")
+        return address
+    port = 4566 if health("http://127.0.0.1:4566") is None else 0
+    return start_detached(folder, ["up", "--data", str(folder), "--port", str(port)])
+
+
+@contextmanager
+def waiting(console: Console, text: str) -> Iterator[None]:
+    """A bar that moves while something is waited for, gone afterwards."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        progress.add_task(text, total=None)
+        yield
