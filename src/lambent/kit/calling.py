@@ -58,8 +58,8 @@ class TooLarge(Unreachable):
 
 
 class Request(NamedTuple):
-    """What is asked. `headers` may repeat a name; those of the connection (Host, Content-Length, ...) are left out. A URL
-    may carry `user:password@`. `verified` False accepts any certificate, for integrations that say so;
+    """What is asked. `headers` may repeat a name; those of the connection (Host, Content-Length, ...) are left out. A
+    URL may carry `user:password@`. `verified` False accepts any certificate, for integrations that say so;
     `says_keep_alive` sends the header that only says what HTTP/1.1 does anyway, for senders that are known for it."""
 
     method: str
