@@ -341,3 +341,20 @@ def test_an_idle_queue_costs_a_long_poll_every_twenty_seconds() -> None:
         assert len(asked) <= 42
 
     run(body)
+
+
+def test_a_mapping_that_cannot_do_its_work_says_why_until_it_can() -> None:
+    async def body(cloud: PollingCloud) -> None:
+        made = await cloud.map(await cloud.queue(VisibilityTimeout=10))
+        await cloud.allow("sqs:ReceiveMessage", "sqs:GetQueueAttributes")
+        await cloud.send("one")
+        await turns()
+        result = (await cloud.mapping(made["UUID"]))["LastProcessingResult"]
+        assert result.startswith("PROBLEM: ")
+        assert "sqs:DeleteMessage" in result
+        await cloud.allow("sqs:ReceiveMessage", "sqs:GetQueueAttributes", "sqs:DeleteMessage")
+        await cloud.advance(400, 5)
+        assert await cloud.depth() == (0, 0)
+        assert "LastProcessingResult" not in await cloud.mapping(made["UUID"])
+
+    run(body)

@@ -93,6 +93,8 @@ class QueuePoller:
                     continue
                 try:
                     await self._poll()
+                    if failures:
+                        await self.work.healthy()
                     failures = 0
                 except (ServiceError, StoreError) as error:
                     failures += 1
@@ -214,6 +216,9 @@ class QueuePoller:
             if not answer.error and self.work.mapping.reports:
                 lost = failed(answer.payload, [record.id for record in records])
             await self._delete([record for record in records if record.id not in lost])
+            await self.work.healthy()
+        except ServiceError as error:  # what was done cannot be said to the queue: it will come again
+            await self._refused(error.message)
         finally:
             self.busy -= 1
             if self._parked:  # its slot is free for one that was throttled
@@ -267,7 +272,8 @@ class QueuePoller:
             self.stop()
 
     async def _delete(self, records: Sequence[Record]) -> None:
-        """Delete messages, in spite of a store that fails for a while; what is not deleted will come again."""
+        """Delete messages, in spite of a store that fails for a while; what is not deleted will come again. Raises
+        `ServiceError` when the queue is gone or the role may not."""
         for start in range(0, len(records), RECEIVE_MAX):
             some = records[start : start + RECEIVE_MAX]
             entries = [{"Id": str(place), "ReceiptHandle": record.handle} for place, record in enumerate(some)]
@@ -276,9 +282,6 @@ class QueuePoller:
                     answer = await self._call("DeleteMessageBatch", {"Entries": entries})
                     if answer.get("Failed"):
                         _log.warning("%s: messages were not deleted: %s", self.work.mapping.arn, answer["Failed"])
-                    break
-                except ServiceError as error:
-                    _log.warning("%s: messages are not deleted: %s", self.work.mapping.arn, error.message)
                     break
                 except StoreError as error:
                     _log.warning("%s: messages are not deleted yet: %s", self.work.mapping.arn, error)

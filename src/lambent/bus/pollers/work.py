@@ -13,7 +13,7 @@ from lambent.contracts.ports import Cloud, Reader, Transaction
 from lambent.kv.errors import StoreError
 from lambent.services.lambda_.errors import ResourceNotFoundException
 from lambent.services.lambda_.mappings.filters import Filter
-from lambent.services.lambda_.mappings.keys import note_result
+from lambent.services.lambda_.mappings.keys import forget_result, note_result
 from lambent.services.lambda_.mappings.model import Mapping
 from lambent.services.lambda_.mappings.roles import Roles
 from lambent.services.lambda_.running import Runnable, choose, spec, trace_header
@@ -54,7 +54,7 @@ class Work:
         self.held = held
         self.filter = Filter(mapping.filters)
         self._roles = roles
-        self._problem = ""
+        self._problem: str | None = None
 
     @property
     def now_ns(self) -> int:
@@ -137,3 +137,9 @@ class Work:
     def well(self) -> None:
         """There is no problem any more: the next one is told again."""
         self._problem = ""
+
+    async def healthy(self) -> None:
+        """As `well`, and the mapping shows no problem any more, also not one that an earlier poller had told."""
+        if self._problem != "":
+            self._problem = ""
+            await self.commit(lambda tx: forget_result(tx, self.mapping))

@@ -71,6 +71,12 @@ def result(tx: Reader, mapping: Mapping) -> str:
     return NOTHING_YET if found is None else found.text
 
 
+def forget_result(tx: Transaction, mapping: Mapping) -> None:
+    """The mapping has no problem any more."""
+    if results.get(tx, mapping.id) is not None:
+        results.delete(tx, mapping.id)
+
+
 def note_result(tx: Transaction, mapping: Mapping, text: str) -> None:
     """Keep how the last batch went; written only when it is news."""
     found = results.get(tx, mapping.id)

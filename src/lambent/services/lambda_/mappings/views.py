@@ -28,7 +28,10 @@ def mapping_view(mapping: Mapping, result: str) -> dict[str, Any]:
         shown["MetricsConfig"] = {"Metrics": list(mapping.metrics)}
     if mapping.concurrency:
         shown["ScalingConfig"] = {"MaximumConcurrency": mapping.concurrency}
-    return shown if mapping.kind == "sqs" else shown | _stream_view(mapping, result)
+    if mapping.kind != "sqs":
+        return shown | _stream_view(mapping, result)
+    # AWS says nothing of a queue here; a mapping that is Enabled and does nothing should say why.
+    return shown | ({"LastProcessingResult": result} if result.startswith("PROBLEM") else {})
 
 
 def _stream_view(mapping: Mapping, result: str) -> dict[str, Any]:
