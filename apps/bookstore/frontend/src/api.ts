@@ -88,7 +88,7 @@ function refusal(answer: Response, message: string, detail: string): Problem {
     return new Problem("missing", "Not on the shelf", message || "There is no such book.", [], detail);
   }
   if (answer.status >= 500) {
-    const hints = ["Try again in a moment.", "The function's log says more: lambent logs, or CloudWatch."];
+    const hints = ["Try again in a moment.", "The function’s log says more: lambent logs, or CloudWatch."];
     return new Problem("server", "The store has a problem", message || "The API could not answer.", hints, detail);
   }
   return new Problem("refused", "That was refused", message || `The API answered ${answer.status}.`, [], detail);

@@ -135,7 +135,7 @@ export class Session {
         body: JSON.stringify(parameters),
       });
     } catch {
-      throw await explainBlocked(this.config.cognitoEndpoint, "POST", "The user pool");
+      throw await explainBlocked(this.config.cognitoEndpoint, "POST", "The user pool", []);
     }
     const text = await answer.text();
     const found = (text ? JSON.parse(text) : {}) as { __type?: string; message?: string; Message?: string };

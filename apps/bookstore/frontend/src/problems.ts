@@ -20,9 +20,18 @@ export function asProblem(error: unknown): Problem {
   return new Problem("server", "That did not work", error instanceof Error ? error.message : String(error));
 }
 
+const API_HINTS = [
+  "Is Cors set for the API in the template, so that OPTIONS answers with Access-Control-Allow-Origin, -Methods and -Headers?",
+  "Do the functions’ own answers, and the gateway responses 4XX and 5XX, carry Access-Control-Allow-Origin?",
+  "Was the API deployed after the change? A change to its methods takes effect only with a new deployment of the stage.",
+];
+
+/** What to look at when it is the covers bucket that the browser may not use. */
+export const BUCKET_HINTS = ["Does the bucket’s CorsConfiguration allow POST from this origin?"];
+
 /** A browser tells a script neither why a request failed nor what was answered. Ask again in a way that needs nobody's
  * consent and shows nothing: when that goes through, the server is there and the browser kept the answer from us. */
-export async function explainBlocked(url: string, method: string, what: string): Promise<Problem> {
+export async function explainBlocked(url: string, method: string, what: string, hints = API_HINTS): Promise<Problem> {
   let reachable = true;
   try {
     await fetch(url, { mode: "no-cors", cache: "no-store" });
@@ -31,18 +40,14 @@ export async function explainBlocked(url: string, method: string, what: string):
   }
   const detail = `${method} ${url} from ${location.origin}`;
   if (!reachable) {
-    const hints = ["Is the cloud running?", "Is the address in config.json right?"];
-    return new Problem("offline", `${what} cannot be reached`, "No answer came at all.", hints, detail);
+    const checks = ["Is the cloud running?", "Is the address in config.json right?"];
+    return new Problem("offline", `${what} cannot be reached`, "No answer came at all.", checks, detail);
   }
   return new Problem(
     "cors",
     "The browser blocked the answer",
     `${what} is there, but does not allow pages of ${location.origin} to read it (CORS).`,
-    [
-      "Is Cors set for the API in the template, so that OPTIONS answers with Access-Control-Allow-Origin, -Methods and -Headers?",
-      "Do the functions' own answers, and the gateway responses 4XX and 5XX, carry Access-Control-Allow-Origin?",
-      "Was the API deployed after the change? A change to its methods takes effect only with a new deployment of the stage.",
-    ],
+    hints,
     detail,
   );
 }

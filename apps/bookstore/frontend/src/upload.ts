@@ -1,4 +1,4 @@
-import { Problem, explainBlocked } from "./problems";
+import { BUCKET_HINTS, Problem, explainBlocked } from "./problems";
 import type { UploadForm } from "./types";
 
 /** Post a file to S3 by its form; `progress` gets values from 0 to 1. Fetch tells nothing of uploads, so this is an
@@ -21,7 +21,7 @@ export function upload(form: UploadForm, file: Blob, progress: (done: number) =>
         reject(refused(request));
       }
     };
-    request.onerror = () => void explainBlocked(form.url, "POST", "The covers bucket").then(reject);
+    request.onerror = () => void explainBlocked(form.url, "POST", "The covers bucket", BUCKET_HINTS).then(reject);
     request.onabort = () => reject(new Problem("upload", "Stopped", "The cover was not uploaded."));
     signal?.addEventListener("abort", () => request.abort());
     request.send(data);
