@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+import re
+from typing import Any, Final
 
-from lambent.contracts.ports import Reader, Transaction
+from lambent.contracts.ports import Reader, Settings, Transaction
+from lambent.kit.sites import website_url
 from lambent.services.cloudformation import keys
 from lambent.services.cloudformation.errors import ValidationError
 from lambent.services.cloudformation.model import Export, Importer, Output, Stack
@@ -15,6 +17,11 @@ from .template import graph
 from .template.intrinsics import UNKNOWN, Scope, evaluate
 from .template.model import Template
 from .template.parameters import text
+
+_API: Final = re.compile(r"\b(https|wss)://([a-z0-9]{10})\.execute-api\.[a-z0-9-]+\.amazonaws\.com(?![A-Za-z0-9.:-])")
+_WEBSITE: Final = re.compile(
+    r"\bhttp://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\.s3-website[.-][a-z0-9-]+\.amazonaws\.com(?![A-Za-z0-9.:-])"
+)
 
 
 def evaluate_outputs(template: Template, scope: Scope) -> tuple[Output, ...]:
@@ -36,6 +43,25 @@ def evaluate_outputs(template: Template, scope: Scope) -> tuple[Output, ...]:
     if twice:
         raise ValidationError(f"Duplicate Export names: [{twice[0]}]")
     return tuple(found)
+
+
+def localized(tx: Reader, value: str, settings: Settings) -> str:
+    """An output with the addresses of this cloud's APIs and websites in place of those that they would have on AWS,
+    which is how templates write them: `https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/`. Addresses of
+    APIs that are not here stay as they are."""
+    if ".amazonaws.com" not in value:
+        return value
+    # API Gateway is loaded by the few stacks that need it.
+    from lambent.services.apigateway.common import addresses, ids
+
+    def api(match: re.Match[str]) -> str:
+        place = ids.find(tx, match[2])
+        if place is None:
+            return match[0]
+        url = addresses.websocket_url if match[1] == "wss" else addresses.api_url
+        return url(settings, match[2], place.region)
+
+    return _WEBSITE.sub(lambda match: website_url(settings, match[1]), _API.sub(api, value))
 
 
 def imports_of(template: Template, scope: Scope) -> set[str]:

@@ -10,10 +10,10 @@ from msgspec.structs import replace
 
 from lambent.contracts.caller import Caller
 from lambent.contracts.errors import ServiceError
-from lambent.contracts.ports import Cloud, Transaction
+from lambent.contracts.ports import Cloud, Reader, Transaction
 from lambent.services.cloudformation import keys
 from lambent.services.cloudformation.events import PRINCIPAL, Work
-from lambent.services.cloudformation.model import Leftover, Operation, Resource, Stack
+from lambent.services.cloudformation.model import Leftover, Operation, Output, Resource, Stack
 
 from . import outputs
 from .journal import Journal
@@ -200,7 +200,7 @@ class Runner:
         """Make the operation's aims the stack's own, outputs included. Returns why that failed, or empty."""
         operation = self.operation
         try:
-            found = outputs.evaluate_outputs(template, scope)
+            found = await self._localized(outputs.evaluate_outputs(template, scope))
             wanted = outputs.imports_of(template, scope)
         except ServiceError as error:
             return f"{error.message}. Rollback requested by user."
@@ -226,6 +226,13 @@ class Runner:
         except StepFailed as error:
             return str(error)
         return ""
+
+    async def _localized(self, found: tuple[Output, ...]) -> tuple[Output, ...]:
+        def change(tx: Reader) -> tuple[Output, ...]:
+            settings = self.cloud.settings
+            return tuple(replace(one, value=outputs.localized(tx, one.value, settings)) for one in found)
+
+        return await self.cloud.store.read(change)
 
     async def _turn(self, status: str, reason: str, phase: str) -> None:
         # The aims of a creation are shown even when it fails: there is nothing else to show.
