@@ -167,7 +167,7 @@ _PIECES = st.sampled_from(
 
 
 @given(st.lists(_PIECES, max_size=40).map("".join))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_whatever_is_written_renders_or_fails_as_a_mapping_does(template: str) -> None:
     _ended(template)
 
@@ -197,7 +197,7 @@ def _template(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.sampled_from(["a ", "$x ", "$!x ", "${x}", "$m.k ", "$l[1]", "$s.length()"]), _template, max_leaves=10
     )
 )
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=150, deadline=None)
 def test_airspeed_agrees_about_what_both_know(template: str) -> None:
     values: dict[str, Any] = {"x": "X", "m": {"k": "v"}, "l": [4, 5, 6], "s": "text"}
     before = "#set($x = 'X')#set($m = {'k': 'v'})#set($l = [4, 5, 6])#set($s = 'text')"
@@ -205,7 +205,7 @@ def test_airspeed_agrees_about_what_both_know(template: str) -> None:
 
 
 @given(_JSON)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_json_stays_what_it_is(value: Any) -> None:
     import json
 
