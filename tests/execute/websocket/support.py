@@ -114,6 +114,13 @@ class Client:
         if settle_after:
             await settle()
 
+    async def settled(self, done: Callable[[], bool]) -> None:
+        """Let things run until `done`, for a while."""
+        for _ in range(50):
+            await settle()
+            if done():
+                return
+
     async def ping(self) -> None:
         self.line.session.received(self.line.client.send(events.Ping(b"there?")))
         await settle()

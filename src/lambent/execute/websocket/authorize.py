@@ -135,7 +135,8 @@ async def _by_function(asked: Asked, authorizer: Authorizer) -> dict[str, Any]:
         explicit = " with an explicit deny" if decision.explicit else ""
         raise Refusal(403, f"User is not authorized to access this resource{explicit}", member="Message")
     latency_ms = (cloud.clock.now_ns() - began_ns) // 1_000_000
-    return {"principalId": verdict.principal, "integrationLatency": latency_ms, **verdict.context}
+    found = {"principalId": verdict.principal, "integrationLatency": latency_ms, **verdict.context}
+    return {**found, "usageIdentifierKey": verdict.usage_key} if verdict.usage_key else found
 
 
 def _failure(payload: bytes) -> Refusal:

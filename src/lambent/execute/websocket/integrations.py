@@ -1,4 +1,4 @@
-"""The integrations of WebSocket APIs: functions, HTTP endpoints, mocks."""
+"""The integrations of WebSocket APIs: functions, other services, HTTP endpoints, mocks."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from lambent.services.apigateway.v2.checks import function_of
 from ..calls import in_time, invoke, invoke_as
 from ..http.selecting import fill
 from ..mapping.expressions import Answer
+from . import backends
 from .call import Call, lambda_event, proxy_answer, request_body
 from .refusals import Failed
 
@@ -32,9 +33,9 @@ async def _function_proxy(call: Call) -> Answer:
 
 
 async def _service(call: Call) -> Answer:
-    """A function that gets what the template makes; other services are not built."""
+    """A function that gets what the template makes, or any other service."""
     if not function_of(call.integration.uri):
-        raise Failed(f"service integrations of WebSocket APIs are not built: {call.integration.uri}")
+        return await backends.service(call)
     return Answer(200, {}, await _function(call, request_body(call)))
 
 
@@ -73,5 +74,7 @@ async def _mock(call: Call) -> Answer:
 _KINDS: Final[dict[str, Callable[[Call], Awaitable[Answer]]]] = {
     "AWS_PROXY": _function_proxy,
     "AWS": _service,
+    "HTTP": backends.http,
+    "HTTP_PROXY": backends.http,
     "MOCK": _mock,
 }

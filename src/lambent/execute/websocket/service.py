@@ -24,7 +24,7 @@ from ..addresses import Found
 from ..mapping import MappingError, Scope
 from ..mapping.expressions import Answer, Sources, value
 from ..room import Room, room
-from . import integrations
+from . import api_keys, integrations
 from .authorize import Asked, authorize
 from .call import Call, response_body, scope_of
 from .client import Client, Happening, happening
@@ -108,7 +108,7 @@ class Service:
         )
         step = plan.steps.get(CONNECT)
         if step is not None:
-            client, answer = await self._ask(request, stage, step, client)
+            client, answer = await self._ask(request, stage, plan, step, client)
             if not 200 <= answer.status <= 299:
                 raise Refusal(answer.status if 400 <= answer.status <= 599 else 500, _phrase(answer.status))
             accepted += [
@@ -136,7 +136,9 @@ class Service:
             raise
         return Upgrade(accepted, session)
 
-    async def _ask(self, request: Request, stage: Stage, step: Step, client: Client) -> tuple[Client, Answer]:
+    async def _ask(
+        self, request: Request, stage: Stage, plan: Plan, step: Step, client: Client
+    ) -> tuple[Client, Answer]:
         """The authorizer, then the integration of $connect."""
         self._throttle(stage, client, CONNECT, Refusal(429, "Too Many Requests"))
         headers, query = headers_of(request, client.domain), query_of(request)
@@ -144,6 +146,11 @@ class Service:
         scope = scope_of(stage, event, b"", headers, query)
         context, identity = await authorize(Asked(self._room, request, client, stage, scope), step)
         client = msgspec.structs.replace(client, authorizer=context, identity={**identity, **client.identity})
+        if step.route.api_key_required:
+            source = Sources(scope_of(stage, msgspec.structs.replace(event, client=client), b"", headers, query))
+            key = value(plan.api.api_key_selection, source) or ""
+            key_id = await api_keys.admit(self._room, client, key, event.at_ns)
+            client = msgspec.structs.replace(client, identity={**client.identity, "apiKey": key, "apiKeyId": key_id})
         if step.route.request_parameters:
             _check_parameters(step, scope)
         if step.integration is None:
