@@ -11,6 +11,7 @@ spellings, AWS's and the one at this cloud's endpoint, are one issuer.
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
@@ -55,12 +56,19 @@ class Key(NamedTuple):
 class _Keys:
     """The keys of an issuer by id, and when they were read and asked for."""
 
-    __slots__ = ("asked_ns", "by_id", "read_ns")
+    __slots__ = ("asked_ns", "by_id", "read_ns", "reading")
 
     def __init__(self) -> None:
         self.by_id: dict[str, Key] = {}
         self.read_ns = 0
         self.asked_ns = 0
+        self.reading: asyncio.Future[dict[str, Key]] | None = None
+
+    def done(self, reading: asyncio.Future[dict[str, Key]]) -> None:
+        """A reading has ended, well or not."""
+        self.reading = None
+        if not reading.cancelled():
+            reading.exception()  # whoever waits for it has it; nobody may be left
 
 
 def pool_of(issuer: str, endpoint: str) -> str:
@@ -150,21 +158,30 @@ class Tokens:
                 self._issuers.pop(next(iter(self._issuers)))
             known = self._issuers[issuer] = _Keys()
         old = not known.read_ns or now_ns - known.read_ns >= _FRESH_NS
-        if (old or id not in known.by_id) and (not known.asked_ns or now_ns - known.asked_ns >= _AGAIN_NS):
-            known.asked_ns = now_ns
-            try:
-                known.by_id = await self._read(issuer)
-                known.read_ns = now_ns
-            except (OSError, TimeoutError, ValueError) as error:
-                if not known.read_ns:
-                    known.asked_ns = 0
-                    raise IssuerUnreachable(f"{issuer}: {error}") from None
+        if old or id not in known.by_id:
+            await self._refresh(issuer, known, now_ns)
         if now_ns - known.read_ns >= _STALE_NS:
             raise IssuerUnreachable(f"{issuer}: its keys are too old")
         found = known.by_id.get(id)
         if found is None:
             raise TokenRefused("the token's key is not one of the issuer's")
         return found
+
+    async def _refresh(self, issuer: str, known: _Keys, now_ns: int) -> None:
+        """Read the keys again unless that was tried a moment ago; requests that come meanwhile wait for the same."""
+        if known.reading is None:
+            if known.asked_ns and now_ns - known.asked_ns < _AGAIN_NS:
+                return
+            known.asked_ns = now_ns
+            known.reading = asyncio.ensure_future(self._read(issuer))
+            known.reading.add_done_callback(known.done)
+        try:
+            known.by_id = await asyncio.shield(known.reading)
+            known.read_ns = now_ns
+        except (OSError, TimeoutError, ValueError) as error:
+            if not known.read_ns:
+                known.asked_ns = 0
+                raise IssuerUnreachable(f"{issuer}: {error}") from None
 
     async def _read(self, issuer: str) -> dict[str, Key]:
         pool = pool_of(issuer, self._cloud.settings.endpoint)
