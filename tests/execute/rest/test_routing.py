@@ -99,7 +99,9 @@ async def test_a_custom_domain_maps_by_the_longest_base_path() -> None:
     await making.deploy("prod")
 
     def place(path: str, stage: str) -> domains.Mapping:
-        return domains.Mapping(id=path or "none", domain="api.example.com", path=path, api=making.id, stage=stage, kind="REST")
+        return domains.Mapping(
+            id=path or "none", domain="api.example.com", path=path, api=making.id, stage=stage, kind="REST"
+        )
 
     for path, stage in (("", "dev"), ("shop", "prod"), ("free", "")):
         await cloud.store.write(lambda tx, one=place(path, stage): domains.put_mapping(tx, one))
@@ -122,5 +124,3 @@ def test_hosts_of_apis_are_told_from_others() -> None:
     assert api("x.y.execute-api.localhost") == ""
     assert api("localhost", "/_aws/execute-api/abc/dev") == "abc"
     assert api("example.com") == ""
-
-

@@ -47,9 +47,8 @@ TYPES: Final[Mapping[str, _Type]] = {
     "DEFAULT_4XX": _Type(400, "Bad Request", "BadRequestException"),
     "DEFAULT_5XX": _Type(500, "Internal server error", "InternalServerErrorException"),
 }
-_VARIABLE = re.compile(
-    r"\$\{?((?:context|stageVariables|method\.request\.(?:header|querystring|path))(?:\.[A-Za-z0-9_-]+)+)\}?"
-)
+_NAME = r"(?:context|stageVariables|method\.request\.(?:header|querystring|path))(?:\.[A-Za-z0-9_-]+)+"
+_VARIABLE = re.compile(rf"\$\{{({_NAME})\}}|\$({_NAME})")
 
 
 class Refusal(Exception):
@@ -117,7 +116,7 @@ def write(
         if name_.startswith("gatewayresponse.header.") and text is not None:
             headers.append((name_.removeprefix("gatewayresponse.header."), text))
     kind, template = _template(chosen, accept)
-    body = _VARIABLE.sub(lambda match: value(match[1]) or "", template)
+    body = _VARIABLE.sub(lambda match: value(match[1] or match[2]) or "", template)
     if not any(name_.lower() == "content-type" for name_, _ in headers):
         headers.append(("Content-Type", kind))
     return Written(status, headers, body.encode("utf-8", "replace"))

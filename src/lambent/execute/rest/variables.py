@@ -3,7 +3,6 @@ know (`context.status`, `context.responseLatency`). And the whole `$context` for
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
@@ -11,8 +10,6 @@ import orjson
 
 from .events import identity, request_context
 from .exchange import Exchange
-
-_TEMPLATE_VARIABLE = re.compile(r"\$\{?([A-Za-z]+(?:\.[A-Za-z0-9_:-]+)+)\}?")
 
 
 def context(x: Exchange) -> dict[str, Any]:
