@@ -1,0 +1,1 @@
+"""The book store in a real browser."""
