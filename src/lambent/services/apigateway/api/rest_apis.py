@@ -197,13 +197,13 @@ def _change_compression(api: RestApi, patch: Patch) -> RestApi:
 
 
 def _change_type(api: RestApi, patch: Patch) -> RestApi:
-    """Another endpoint type in the place of the path's; a private API has both kinds of addresses."""
+    """Another endpoint type in the place of the one there is, of which the path gives the name or the index; a private
+    API has both kinds of addresses."""
     named = patch.value if patch.op == "replace" else patch.name if patch.name in ENDPOINTS else patch.value
     if named not in ENDPOINTS:
         raise BadRequestException(f"Invalid EndpointTypes specified. Valid options are {','.join(ENDPOINTS)}")
-    types = tuple(kind for kind in api.endpoint_types if kind not in (patch.name, named))
-    if patch.op != "remove":
-        types = (*types, named)
+    left = () if patch.op == "replace" else tuple(kind for kind in api.endpoint_types if kind != named)
+    types = left if patch.op == "remove" else (*left, named)
     private = types == ("PRIVATE",)
     return replace(api, endpoint_types=types, ip_address_type="dualstack" if private else api.ip_address_type)
 
