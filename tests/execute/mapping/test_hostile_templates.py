@@ -199,9 +199,8 @@ def _template(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 )
 @settings(max_examples=150, deadline=None)
 def test_airspeed_agrees_about_what_both_know(template: str) -> None:
-    values: dict[str, Any] = {"x": "X", "m": {"k": "v"}, "l": [4, 5, 6], "s": "text"}
     before = "#set($x = 'X')#set($m = {'k': 'v'})#set($l = [4, 5, 6])#set($s = 'text')"
-    assert render(before + template, Scope()).text == airspeed.Template(template).merge(values)
+    assert render(before + template, Scope()).text == airspeed.Template(before + template).merge({})
 
 
 @given(_JSON)

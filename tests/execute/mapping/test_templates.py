@@ -53,6 +53,8 @@ def run(template: str, body: bytes | str = b"", **scope: Any) -> str:
             "[2, 1] 2 2 1 true",
         ),
         ("$a[abc] $a[", "[abc] ["),
+        ("#set($a = 1)$a #set($b = 2)$b", "1 2"),
+        ("a\n \t#set($a = 1)b  #set($a = 1)c", "a\nb  c"),
     ],
 )
 def test_the_language(template: str, text: str) -> None:

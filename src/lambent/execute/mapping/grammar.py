@@ -28,7 +28,6 @@ _REFERENCE: Final = re.compile(r"\$!?\{?(?=[A-Za-z_])")
 _DIRECTIVE: Final = re.compile(r"#(?:\{([a-z]+)\}|([A-Za-z_][A-Za-z0-9_]*))")
 _LINE_COMMENT: Final = re.compile(r"##[^\n]*(?:\n|\Z)")
 _LINE_END: Final = re.compile(r"[ \t]*\r?\n")
-_INDENT: Final = re.compile(r"(?:(?<=\n)|\A)[ \t]+\Z")
 _SPACE: Final = re.compile(r"\s*")
 _NUMBER: Final = re.compile(r"-?(?:\d+\.(?!\.)\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?|\d+(?:[eE][+-]?\d+)?)")
 _OPERATOR: Final = re.compile(r"\|\||&&|==|!=|<=|>=|[<>+*/%-]|(?:or|and|eq|ne|lt|le|gt|ge)\b")
@@ -144,6 +143,8 @@ class _Reader:
             return None
         if name in _REFUSED:
             raise self.wrong(f"#{name} is not available")
+        if name == "set":
+            self._unindent(parts)
         self._at += len(name) + (3 if text.startswith("#{", self._at) else 1)
         if name == "elseif":
             return name
@@ -153,6 +154,15 @@ class _Reader:
         self._directive(name, parts)
         return None
 
+    def _unindent(self, parts: list[Part]) -> None:
+        """A #set on a line of its own takes the line's indentation with it."""
+        begin = self._at
+        while begin and self._text[begin - 1] in " \t":
+            begin -= 1
+        last = parts[-1] if parts else None
+        if isinstance(last, nodes.Text) and (begin == 0 or self._text[begin - 1] == "\n"):
+            last.text = last.text[: len(last.text) - (self._at - begin)]
+
     def _directive(self, name: str, parts: list[Part]) -> None:
         if name in _LEAVES:
             if self._text.startswith("()", self._at):
@@ -161,8 +171,6 @@ class _Reader:
             self._line_end()
             return
         method = _DIRECTIVES.get(name)
-        if name == "set" and parts and isinstance(parts[-1], nodes.Text):
-            parts[-1].text = _INDENT.sub("", parts[-1].text)
         if method is not None:
             parts.append(method(self))
         elif self._looking_at("("):
