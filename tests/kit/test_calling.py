@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import datetime
+import ssl
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from lambent.contracts.clock import ManualClock
 from lambent.kit import calling
@@ -150,3 +159,53 @@ def test_connections_end_with_the_loop_when_nobody_closes_them() -> None:
             await Caller(ManualClock()).call(Request("GET", server.url), 5)
 
     asyncio.run(run())  # an open connection would be a warning, and so an error
+
+
+@pytest.mark.slow
+def test_certificates_are_verified_unless_an_integration_says_otherwise(tmp_path: Path) -> None:
+    async def run() -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(_self_signed(tmp_path))
+
+        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            await reader.readuntil(b"\r\n\r\n")
+            writer.write(b"HTTP/1.1 200 X\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+            await writer.drain()
+            writer.close()
+
+        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+        caller = Caller(ManualClock())
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        try:
+            with pytest.raises(Unreachable, match="certificate"):
+                await caller.call(Request("GET", url), 5)
+            assert (await caller.call(Request("GET", url, verified=False), 5)).body == b"ok"
+        finally:
+            await caller.close()
+            server.close()
+            await server.wait_closed()
+
+    asyncio.run(run())
+
+
+def _self_signed(folder: Path) -> Path:
+    """A key and its certificate, which nobody signed, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    begin = datetime.datetime(2020, 1, 1)
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+    builder = builder.serial_number(1).not_valid_before(begin).not_valid_after(begin.replace(year=2099))
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    file = folder / "pair.pem"
+    file.write_bytes(private + builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
+    return file
+
+
+@pytest.mark.slow
+def test_the_library_is_loaded_by_the_first_call_only() -> None:
+    modules = "lambent.kit.calling, lambent.services.sns, lambent.services.events, sys"
+    code = f"import {modules}; print(sorted({{'aiohttp', 'yarl'}} & set(sys.modules)))"
+    found = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == "[]"
