@@ -240,7 +240,7 @@ async def test_access_logs_are_refused(op: str, path: str, value: str, expected:
 async def test_a_cache_cluster_is_there_at_once_and_can_be_flushed() -> None:
     cloud = await StageCloud.deployed()
     made = await cloud.stage(cacheClusterEnabled=True)
-    cache = {"cacheClusterEnabled": True, "cacheClusterStatus": "AVAILABLE", "cacheClusterSize": "0.5"}
+    cache: dict[str, Any] = {"cacheClusterEnabled": True, "cacheClusterStatus": "AVAILABLE", "cacheClusterSize": "0.5"}
     assert made == cloud.shown(**cache)
     assert (await refused(cloud.change(patch("replace", "/cacheClusterSize", "7"))))[0] == BAD
     await cloud.do("FlushStageCache", stageName="dev")

@@ -46,8 +46,9 @@ def delete_stage(tx: Transaction, api: RestApi, stage: str) -> None:
             left = tuple(one for one in plan.stages if (one.api, one.stage) != (api.id, stage))
             keys.plans.put(tx, replace(plan, stages=left), api.account, api.region, id)
         keys.stage_plans.delete(tx, api.id, stage, id)
-    for _, key in keys.api_keys.scan(tx, api.account, api.region):
-        if f"{api.id}/{stage}" in key.stages:
-            left_to_key = tuple(one for one in key.stages if one != f"{api.id}/{stage}")
-            keys.api_keys.put(tx, replace(key, stages=left_to_key), api.account, api.region, key.id)
+    name = f"{api.id}/{stage}"
+    for _, api_key in keys.api_keys.scan(tx, api.account, api.region):
+        if name in api_key.stages:
+            kept = tuple(one for one in api_key.stages if one != name)
+            keys.api_keys.put(tx, replace(api_key, stages=kept), api.account, api.region, api_key.id)
     keys.stages.delete(tx, api.id, stage)
