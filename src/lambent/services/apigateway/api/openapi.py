@@ -23,6 +23,7 @@ from ..model import Deployment, Resource, RestApi, Snapshot, Stage
 from ..openapi import Imported, ImportFailed, Unreadable
 from ..service import find_api, operation, read_tags
 from ..views import show_api
+from .rest_apis import read_policy
 
 _INLINE_BYTES_MAX: Final = 64 << 10
 _KINDS: Final = ("EDGE", "REGIONAL", "PRIVATE")
@@ -49,12 +50,15 @@ def _refusal(failed: ImportFailed) -> BadRequestException:
     return BadRequestException(text)
 
 
-def _read(document: dict[str, Any], api: str, req: Mapping[str, Any]) -> Imported:
+def _read(document: dict[str, Any], api: RestApi, req: Mapping[str, Any]) -> Imported:
     mode = (req.get("parameters") or {}).get("basepath", "ignore")
-    imported = openapi.read(document, api, mode if mode in ("prepend", "split") else "ignore")
+    imported = openapi.read(document, api.id, mode if mode in ("prepend", "split") else "ignore")
     if req.get("failOnWarnings") and imported.warnings:
         raise BadRequestException(_listed("Warnings found during import:", list(imported.warnings)))
-    return imported
+    if imported.settings.policy is None:
+        return imported
+    settings = replace(imported.settings, policy=read_policy(api, imported.settings.policy))
+    return replace(imported, settings=settings)
 
 
 def _configured(api: RestApi, req: Mapping[str, Any]) -> RestApi:
@@ -81,19 +85,12 @@ async def import_rest_api(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     def write(tx: Transaction) -> dict[str, Any]:
         cloud_ids = ctx.cloud.ids
         id = ids.claim(tx, cloud_ids, ctx.account, ctx.region, "REST")
-        imported = _read(document, id, req)
+        root = Resource(id=ids.new_id(cloud_ids))
+        made = RestApi(id=id, account=ctx.account, region=ctx.region, name="", root=root.id, created_ms=ctx.now_ms)
+        imported = _read(document, made, req)
         if not imported.name:
             raise BadRequestException("API name is required: the document has no title.")
-        root = Resource(id=ids.new_id(cloud_ids))
-        made = RestApi(
-            id=id,
-            account=ctx.account,
-            region=ctx.region,
-            name=imported.name,
-            root=root.id,
-            created_ms=ctx.now_ms,
-            tags=read_tags(imported.settings.tags),
-        )
+        made = replace(made, tags=read_tags(imported.settings.tags))
         keys.resources.put(tx, root, id, root.id)
         made = importing.apply(cloud_ids, tx, _configured(made, req), imported, overwrite=True, parts=_parts(req))
         return show_api(replace(made, warnings=imported.warnings))
@@ -107,7 +104,7 @@ async def put_rest_api(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 
     def write(tx: Transaction) -> dict[str, Any]:
         api = find_api(ctx, tx, req["restApiId"])
-        imported = _read(document, api.id, req)
+        imported = _read(document, api, req)
         overwrite = req.get("mode", "merge") == "overwrite"
         made = importing.apply(
             ctx.cloud.ids, tx, _configured(api, req), imported, overwrite=overwrite, parts=_parts(req)

@@ -44,7 +44,7 @@ def authorizer(name: str, scheme: dict[str, Any]) -> Authorizer | None:
         auth_type=str(scheme.get(AUTH_TYPE, default)),
         uri=_text(given.get("authorizerUri")),
         credentials=_text(given.get("authorizerCredentials")),
-        identity_source=_text(source),
+        identity_source=None if source is None else ",".join(one.strip() for one in str(source).split(",")),
         identity_validation=_text(given.get("identityValidationExpression")),
         ttl_s=int(ttl) if isinstance(ttl, int | str) and str(ttl).isdigit() else None,
     )
