@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from typing import Final
 
+from ..access_log import LogWriter, place_of, written
 from .answers import Answer
 from .exchange import Exchange
 from .plan import NOWHERE
+from .variables import variable
 
 _NAMESPACE: Final = "AWS/ApiGateway"
 
 
 def finish(exchange: Exchange, answer: Answer) -> None:
-    """Note the metrics of an answered request, by API and by stage, and by route where the stage asks for that."""
+    """Note the metrics of an answered request, by API and by stage, and by route where the stage asks for that; and
+    write a line of the access log."""
     found, stage = exchange.found, exchange.stage
     latency_ms = (exchange.cloud.clock.now_ns() - exchange.started_ns) / 1_000_000
     noted = [
@@ -29,10 +32,29 @@ def finish(exchange: Exchange, answer: Answer) -> None:
     if exchange.step is not NOWHERE and _detailed(exchange):
         method = exchange.request.method
         dimensions.append((api, ("Stage", stage.name), ("Method", method), ("Resource", exchange.step.path)))
+    if stage.access_log is not None:
+        _log(exchange, answer, latency_ms)
     note = exchange.cloud.metrics.note
     for name, value, unit in noted:
         for where in dimensions:
             note(found.account, found.region, _NAMESPACE, name, value, unit, where)
+
+
+def _log(exchange: Exchange, answer: Answer, latency_ms: float) -> None:
+    to = exchange.stage.access_log
+    found = exchange.found
+    if to is None or not to.format or not to.destination:
+        return
+    place = place_of(exchange.cloud, to.destination, found.account, f"{found.api}/{exchange.stage.name}")
+    if place is None:
+        return
+    of_answer = {
+        "status": str(answer.status),
+        "responseLength": str(len(answer.body)),
+        "responseLatency": str(round(latency_ms)),
+    }
+    line = written(to.format, lambda name: of_answer.get(name) or variable(exchange, name))
+    exchange.room.part(LogWriter).add(place, exchange.started_ns // 1_000_000, line)
 
 
 def _detailed(exchange: Exchange) -> bool:

@@ -7,15 +7,14 @@ from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
 from lambent.contracts.errors import NotBuilt
+from lambent.kit import calling
 from lambent.services.apigateway.v2.model import Integration
 
-from ..calls import in_time
 from ..mapping.errors import MappingError
 from ..mapping.parameters import filled
 from .answers import Answer, passed_on
 from .exchange import Exchange
 from .mapping import mapped_request
-from .outside import send
 from .refusals import Refusal, broken, unavailable
 from .selecting import fill
 
@@ -49,22 +48,23 @@ async def answer(exchange: Exchange, integration: Integration) -> Answer:
     if query:
         url = f"{url}{'&' if '?' in url else '?'}{query}"
     method = integration.method if integration.method not in (None, "ANY") else exchange.request.method
-    started_ms = integration.timeout_ms
+    asked = calling.Request(str(method), url, headers.items(), exchange.body)
     try:
-        work = send(exchange.cloud, str(method), url, headers, exchange.body, started_ms / 1000)
-        status, got, body = await in_time(exchange.cloud, started_ms, work)
+        got = await calling.of(exchange.cloud).call(asked, integration.timeout_ms / 1000)
     except ValueError as error:
         raise broken(f"The integration's address is not valid: {error}") from None
-    except TimeoutError:
+    except calling.TooLate:
         raise unavailable("The integration took too long to answer.") from None
-    except OSError as error:
+    except calling.Unreachable as error:
         raise unavailable(f"The integration cannot be reached: {error}") from None
-    exchange.backend.status = status
-    dropped = {part.strip().lower() for name, value in got if name.lower() == "connection" for part in value.split(",")}
+    exchange.backend.status = got.status
+    dropped = {part.strip().lower() for value in got.values("connection") for part in value.split(",")}
     answered = [
-        found for name, value in got if name.lower() not in dropped and (found := passed_on(name, value)) is not None
+        found
+        for name, value in got.headers
+        if name.lower() not in dropped and (found := passed_on(name, value)) is not None
     ]
-    return Answer(status, answered, b"" if status in _STATUS_OF_NONE else body)
+    return Answer(got.status, answered, b"" if got.status in _STATUS_OF_NONE else got.body)
 
 
 def _url(exchange: Exchange, integration: Integration) -> str:
