@@ -245,7 +245,8 @@ async def test_a_request_authorizer_is_told_the_request() -> None:
     assert event["stageVariables"] == {"s": "1"}
     assert event["headers"]["x-key"] == "k"
     assert event["requestContext"]["resourcePath"] == "/{proxy+}"
-    assert "body" not in event and "isBase64Encoded" not in event
+    assert "body" not in event
+    assert "isBase64Encoded" not in event
 
 
 async def test_a_resource_policy_and_an_authorizer_together() -> None:

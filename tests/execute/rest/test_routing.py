@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lambent.contracts.http import Request
+from lambent.contracts.ports import Transaction
 from lambent.execute import serve
 from lambent.execute.addresses import spot
 from lambent.execute.rest.router import Router
@@ -68,7 +69,8 @@ async def test_what_is_not_there_wants_a_token_as_on_aws() -> None:
         assert answer.status == 403
         assert json(answer) == {"message": "Missing Authentication Token"}
         assert header(answer, "x-amzn-ErrorType") == "MissingAuthenticationTokenException"
-        assert header(answer, "x-amzn-RequestId") and header(answer, "x-amz-apigw-id")
+        assert header(answer, "x-amzn-RequestId")
+        assert header(answer, "x-amz-apigw-id")
 
 
 async def test_unknown_apis_and_stages_are_forbidden() -> None:
@@ -98,13 +100,14 @@ async def test_a_custom_domain_maps_by_the_longest_base_path() -> None:
     await making.deploy("dev")
     await making.deploy("prod")
 
-    def place(path: str, stage: str) -> domains.Mapping:
-        return domains.Mapping(
-            id=path or "none", domain="api.example.com", path=path, api=making.id, stage=stage, kind="REST"
-        )
+    def place(tx: Transaction) -> None:
+        for path, stage in (("", "dev"), ("shop", "prod"), ("free", "")):
+            mapping = domains.Mapping(
+                id=path or "none", domain="api.example.com", path=path, api=making.id, stage=stage, kind="REST"
+            )
+            domains.put_mapping(tx, mapping)
 
-    for path, stage in (("", "dev"), ("shop", "prod"), ("free", "")):
-        await cloud.store.write(lambda tx, one=place(path, stage): domains.put_mapping(tx, one))
+    await cloud.store.write(place)
     ask = making.ask
     assert (await ask("GET", "/books/1", stage="", host="api.example.com")).body == b"dev /books/1 1"
     assert (await ask("GET", "/shop/books/1", stage="", host="API.example.com:443")).body == b"prod /shop/books/1 1"

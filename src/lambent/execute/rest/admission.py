@@ -87,8 +87,7 @@ def _throttle(x: Exchange) -> None:
     rate, burst = settings.throttling_rate, settings.throttling_burst
     buckets, now_ns = x.room.buckets, x.started_ns
     if rate > _UNLIMITED or burst > _UNLIMITED:
-        own = x.route.settings_key if x.route.settings_key in x.stage.settings else "*/*"
-        name = ("rest", found.api, found.stage, own)
+        name = ("rest", found.api, found.stage, x.settings_key)
         rate = rate if rate > _UNLIMITED else ACCOUNT_RATE
         burst = burst if burst > _UNLIMITED else int(ACCOUNT_BURST)
         if not buckets.take(name, rate, burst, now_ns):

@@ -16,6 +16,7 @@ from lambent.contracts.ports import Cloud
 from ..caching import Kept
 from . import authorization, variables
 from .exchange import Answer, Exchange
+from .plan import EVERY
 from .refusals import Refusal
 
 BYTES_MAX: Final = 64 << 20
@@ -42,7 +43,7 @@ class Caches:
 async def cached(x: Exchange, integrate: Callable[[Exchange], Awaitable[Answer]]) -> Answer:
     """The answer from the cache, or the integration's, which is then kept."""
     canary = x.canary and x.stage.canary is not None and not x.stage.canary.use_cache
-    if (x.request.method != "GET" and x.route.settings_key not in x.stage.settings) or canary:
+    if (x.request.method != "GET" and x.settings_key == EVERY) or canary:
         return await integrate(x)
     cache = x.room.part(Caches).of(x.found.api, x.found.stage or "", x.stage.cache_size)
     key = _key(x)

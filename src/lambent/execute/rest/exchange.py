@@ -82,6 +82,7 @@ class Exchange:
         "route",
         "scope",
         "settings",
+        "settings_key",
         "stage",
         "started_ns",
         "test",
@@ -123,6 +124,7 @@ class Exchange:
         self.extended_id = extended(self.request_id)
         self.trace_id = trace(request.headers.get("x-amzn-trace-id", ""), self.request_id, self.started_ns)
         self.route: Route = NOWHERE
+        self.settings_key = ""
         self.settings: MethodSettings = DEFAULTS
         self.parameters: dict[str, str] = {}
         self.query_values: dict[str, list[str]] = parse_query(request.query) if request.query else {}

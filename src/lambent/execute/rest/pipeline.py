@@ -66,7 +66,7 @@ def route(x: Exchange) -> None:
     if found is None:
         raise Refusal("MISSING_AUTHENTICATION_TOKEN")
     x.route, x.parameters = found
-    x.settings = x.route.settings(x.stage)
+    x.settings_key, x.settings = x.route.settings(x.stage, x.request.method)
     logs.begin(x)
 
 

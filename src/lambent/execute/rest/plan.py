@@ -32,20 +32,21 @@ Integrate = Callable[["Exchange"], Awaitable["Answer"]]
 PLANS_MAX: Final = 500
 _FOREVER_NS: Final = 1 << 62
 _DEFAULTS: Final = MethodSettings()
+EVERY: Final = "*/*"
+"""The name of the settings of all methods."""
 
 
 class Route:
-    """One method of one resource, with all that its requests need. `settings_key` is its name in a stage's settings."""
+    """One method of one resource, with all that its requests need."""
 
-    __slots__ = ("authorize", "integrate", "integration", "method", "parts", "resource", "settings_key", "validator")
+    __slots__ = ("authorize", "integrate", "integration", "method", "parts", "resource", "settings_path", "validator")
 
     def __init__(self, resource: Resource, method: Method, validator: Validator | None) -> None:
         self.resource = resource
         self.method = method
         self.integration = method.integration
         self.validator = validator
-        path = resource.path.replace("/", "~1")
-        self.settings_key = f"{path}/{method.http_method}"
+        self.settings_path = resource.path.replace("/", "~1")
         self.integrate: Integrate | None = None
         self.authorize: Step | None = None
         self.parts: dict[str, Any] = {}
@@ -56,10 +57,14 @@ class Route:
         """The route of requests that have none (yet)."""
         return cls(Resource(id=""), Method(http_method="", integration=Integration(type="")), None)
 
-    def settings(self, stage: Stage) -> MethodSettings:
-        """What the stage has set for this method: its own settings, else those of all methods."""
-        found = stage.settings
-        return found.get(self.settings_key) or found.get("*/*") or _DEFAULTS
+    def settings(self, stage: Stage, verb: str) -> tuple[str, MethodSettings]:
+        """What the stage has set for this method, and under which name: for the verb, for ANY, or for all methods."""
+        if stage.settings:
+            for name in (f"{self.settings_path}/{verb}", f"{self.settings_path}/{self.method.http_method}", EVERY):
+                found = stage.settings.get(name)
+                if found is not None:
+                    return name, found
+        return EVERY, _DEFAULTS
 
 
 class Plan:
