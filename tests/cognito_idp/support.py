@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from lambent.contracts.caller import ANONYMOUS
 from lambent.contracts.errors import ServiceError
 from lambent.contracts.events import Undeliverable
 from lambent.contracts.functions import Outcome
+from lambent.contracts.ids import Ids
 from lambent.mail import Letter, letters
 from lambent.services.cognito_idp import keypairs
 from lambent.services.cognito_idp.model import Secrets
@@ -29,7 +31,6 @@ FLOWS = (
     "ALLOW_USER_PASSWORD_AUTH", "ALLOW_ADMIN_USER_PASSWORD_AUTH", "ALLOW_USER_SRP_AUTH", "ALLOW_CUSTOM_AUTH",
     "ALLOW_REFRESH_TOKEN_AUTH",
 )  # fmt: skip
-_PAIRS: list[Secrets] = []
 
 
 class Functions:
@@ -160,12 +161,10 @@ async def refused(work: Any) -> tuple[str, str]:
 @pytest.fixture(autouse=True, scope="session")
 def same_keys() -> Any:
     """RSA keys take a tenth of a second to make: one pair serves all tests."""
-    original = keypairs.make
+    pairs = asyncio.run(keypairs.make(Ids(1))).keys
 
-    async def make(ids: Any) -> Secrets:
-        if not _PAIRS:
-            _PAIRS.append(await original(ids))
-        return Secrets(keys=_PAIRS[0].keys, pepper=ids.bytes(32))
+    async def make(ids: Ids) -> Secrets:
+        return Secrets(keys=pairs, pepper=ids.bytes(32))
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keypairs, "make", make)

@@ -40,8 +40,10 @@ _ATTRIBUTE: Final = "userAttributes."
 Answers = Mapping[str, str]
 
 
-async def respond(cloud: Cloud, pool: Pool, client: Client, req: Mapping[str, Any]) -> dict[str, Any]:
-    """Look at an answer; the answer to it is the next challenge, or tokens."""
+async def respond(
+    cloud: Cloud, pool: Pool, client: Client, req: Mapping[str, Any], *, hosted: bool = False
+) -> dict[str, Any]:
+    """Look at an answer; the answer to it is the next challenge, or tokens (the user, at a pool's own pages)."""
     challenge, answers = req["ChallengeName"], req.get("ChallengeResponses", {})
     handler = _HANDLERS.get(challenge)
     if handler is None:
@@ -61,7 +63,7 @@ async def respond(cloud: Cloud, pool: Pool, client: Client, req: Mapping[str, An
         return session, user
 
     session, user = await cloud.store.read(look)
-    attempt = Attempt(cloud, pool, client, session.name, req.get("ClientMetadata", {}))
+    attempt = Attempt(cloud, pool, client, session.name, req.get("ClientMetadata", {}), hosted)
     return await handler(attempt, user, session, secret or "", answers)
 
 

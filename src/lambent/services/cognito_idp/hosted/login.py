@@ -1,0 +1,169 @@
+"""The sign-in page: name and password, and whatever else is asked for until it is known who is there."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Final
+
+from lambent.contracts.errors import ServiceError
+from lambent.contracts.http import Response
+from lambent.contracts.ports import Transaction
+
+from .. import challenges, clients, factors, keys, sessions, signing_in
+from ..attempt import Attempt, proven
+from ..errors import PasswordResetRequiredException, UserNotConfirmedException
+from ..model import Browser, User
+from . import authorize, pages
+from .authorize import Asked
+from .pages import Field, Link
+from .site import BROWSER_MS, SIGNED_IN, Site, form_is_ours, form_token, redirect
+
+_STALE: Final = "This page was open for too long. Please try again."
+_CODES: Final = {
+    factors.TOTP: "Enter the code that your authenticator app shows.",
+    factors.SMS: "Enter the code that we sent to your phone.",
+    factors.EMAIL: "Enter the code that we sent to your email address.",
+}
+_NOTES: Final = {
+    "confirmed": "You are confirmed. Please sign in.",
+    "reset": "Your password is changed. Please sign in.",
+}
+
+
+async def login(site: Site) -> Response:
+    """GET and POST /login."""
+    asked = await authorize.read(site)
+    if isinstance(asked, Response):
+        return asked
+    if site.request.method == "GET":
+        return await show(site, note=_NOTES.get(site.query.get("done", ""), ""))
+    fields = await site.form()
+    if not await form_is_ours(site, fields):
+        return await show(site, error=_STALE, name=fields.get("username", ""))
+    try:
+        if "challenge" in fields:
+            found = await _answer(site, asked, fields)
+        else:
+            found = await _password(site, asked, fields)
+    except UserNotConfirmedException:
+        return redirect(site.link("/confirm", {**site.query, "username": fields.get("username", "")}))
+    except PasswordResetRequiredException:
+        return redirect(site.link("/forgotPassword"))
+    except ServiceError as error:
+        if "challenge" in fields and error.code in ("CodeMismatchException", "InvalidPasswordException"):
+            return await _challenge(site, fields["challenge"], fields, fields.get("name", ""), error.message)
+        return await show(site, error=error.message, name=fields.get("username", ""))
+    if "ChallengeName" in found:
+        name = found["ChallengeParameters"].get("USER_ID_FOR_SRP", fields.get("username", ""))
+        fields = {**_needed(found), "session": found["Session"]}
+        return await _challenge(site, found["ChallengeName"], fields, name)
+    return await _in(site, asked, found["User"])
+
+
+def _name_label(site: Site) -> str:
+    kinds = site.pool.signs_in_by
+    if not kinds:
+        return "Username"
+    labels = {"email": "Email", "phone_number": "Phone number"}
+    return labels[kinds[0]] if len(kinds) == 1 else "Email or phone number"
+
+
+async def show(site: Site, *, error: str = "", note: str = "", name: str = "") -> Response:
+    """The page with name and password."""
+    token, headers = await form_token(site)
+    query = {key: value for key, value in site.query.items() if key != "done"}
+    links = [Link("Forgot your password?", site.link("/forgotPassword", query))]
+    if not site.pool.settings.get("AdminCreateUserConfig", {}).get("AllowAdminCreateUserOnly"):
+        links.append(Link("Create an account", site.link("/signup", query)))
+    return pages.form(
+        site,
+        "Sign in",
+        token=token,
+        headers=headers,
+        action=site.link("/login", query),
+        fields=[
+            Field("username", _name_label(site), value=name or query.get("login_hint", ""), complete="username"),
+            Field("password", "Password", "password", complete="current-password"),
+        ],
+        button="Sign in",
+        error=error,
+        note=note,
+        links=tuple(links),
+    )
+
+
+def _attempt(site: Site, asked: Asked, name: str) -> Attempt:
+    return Attempt(site.cloud, site.pool, asked.client, name, {}, True)
+
+
+async def _password(site: Site, asked: Asked, fields: dict[str, str]) -> dict[str, Any]:
+    name, password = fields.get("username", "").strip(), fields.get("password", "")
+    attempt = _attempt(site, asked, name)
+    user = await signing_in.check_password(attempt, password)
+    return await proven(attempt, user)
+
+
+def _needed(found: dict[str, Any]) -> dict[str, str]:
+    """What a challenge has to say for its page."""
+    params = found["ChallengeParameters"]
+    return {name: params[name] for name in ("requiredAttributes", "MFAS_CAN_CHOOSE") if name in params}
+
+
+async def _challenge(site: Site, challenge: str, given: dict[str, str], name: str, error: str = "") -> Response:
+    """The page of a challenge."""
+    token, headers = await form_token(site)
+    fields, text, button = [Field("answer", "Code", complete="one-time-code")], _CODES.get(challenge, ""), "Continue"
+    title = "One more step"
+    hidden = {"challenge": challenge, "session": given.get("session", ""), "name": name}
+    if challenge == "NEW_PASSWORD_REQUIRED":
+        title, text, button = "Choose a new password", "", "Change password"
+        fields = [Field("answer", "New password", "password", complete="new-password")]
+        for one in json.loads(given.get("requiredAttributes", "[]")):
+            fields.append(Field(one, one.removeprefix("userAttributes.").replace("_", " ").capitalize()))
+        hidden["requiredAttributes"] = given.get("requiredAttributes", "[]")
+    elif challenge == "SELECT_MFA_TYPE":
+        text = f"Which code do you want to use? {given.get('MFAS_CAN_CHOOSE', '')}"
+        fields = [Field("answer", "One of these")]
+        hidden["MFAS_CAN_CHOOSE"] = given.get("MFAS_CAN_CHOOSE", "")
+    elif challenge not in _CODES:
+        return pages.message(site, title, f"This page cannot ask for {challenge} yet. Use the application's own form.")
+    return pages.form(
+        site, title, token=token, headers=headers, action=site.link("/login"), fields=fields, button=button,
+        hidden=hidden, error=error, text=text,
+    )  # fmt: skip
+
+
+async def _answer(site: Site, asked: Asked, fields: dict[str, str]) -> dict[str, Any]:
+    challenge, name, answer = fields["challenge"], fields.get("name", ""), fields.get("answer", "").strip()
+    client = asked.client
+    answers = {"USERNAME": name}
+    if client.secrets:
+        answers["SECRET_HASH"] = clients.hash_of(client.secrets[0][1], name, client.id)
+    field = {
+        "NEW_PASSWORD_REQUIRED": "NEW_PASSWORD",
+        "SELECT_MFA_TYPE": "ANSWER",
+        factors.TOTP: "SOFTWARE_TOKEN_MFA_CODE",
+    }.get(challenge, f"{challenge}_CODE")
+    answers[field] = fields.get("answer", "") if challenge == "NEW_PASSWORD_REQUIRED" else answer
+    answers |= {key: value for key, value in fields.items() if key.startswith("userAttributes.")}
+    request = {"ChallengeName": challenge, "Session": fields.get("session", ""), "ChallengeResponses": answers}
+    return await challenges.respond(site.cloud, site.pool, client, request, hosted=True)
+
+
+async def _in(site: Site, asked: Asked, user: User) -> Response:
+    """Somebody is signed in: remember the browser, and give the application its answer."""
+    secret = sessions.token(site.cloud.ids)
+    now_ms = site.now_ms
+    made = Browser(
+        pool=site.pool.id, user=site.pool.fold(user.name), sub=user.sub, auth_ms=now_ms, until_ms=now_ms + BROWSER_MS
+    )
+
+    def keep(tx: Transaction) -> None:
+        digest = keys.digest(secret)
+        keys.browsers.put(tx, made, digest)
+        keys.expire(tx, keys.browsers.key(digest), made.until_ms, now_ms)
+
+    await site.cloud.store.write(keep)
+    response = await authorize.answer(site, asked, user, now_ms)
+    response.headers.append(site.set_cookie(SIGNED_IN, secret, BROWSER_MS // 1000))
+    return response
