@@ -32,7 +32,7 @@ SERVICES: dict[str, str] = {
 }
 """Every built service and its package, loaded at first use."""
 
-_TARGET_ROOMS: dict[str, str] = {"cloudformation": "lambent.deploy"}
+_TARGET_ROOMS: dict[str, str] = {"apigateway": "lambent.execute", "cloudformation": "lambent.deploy"}
 """Targets that are offered by a room other than the service's own package."""
 
 
