@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -27,7 +28,8 @@ _NOT_SENT: Final = frozenset(
 )
 """Headers of a request that belong to one connection, or that are written anew for the next."""
 _STATUS_OF_NONE: Final = frozenset((204, 304))
-_PLAIN_HOST: Final = re.compile(r"[A-Za-z0-9._~\-:\[\]@%]+")
+_PARAMETER: Final = re.compile(r"\{[^{}]+\}")
+_LABELS: Final = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*"
 
 
 async def answer(exchange: Exchange, integration: Integration) -> Answer:
@@ -74,10 +76,16 @@ def _url(exchange: Exchange, integration: Integration) -> str:
     except MappingError as error:
         raise Refusal(400, str(error)) from None
     before, after = urlsplit(uri), urlsplit(url)
-    # A path parameter in the host chooses among hosts; it may not turn the address into another one.
-    if ("{" not in before.netloc and before.netloc != after.netloc) or not _PLAIN_HOST.fullmatch(after.netloc):
+    if not _host(before.netloc).fullmatch(after.netloc):
         raise Refusal(400, "A path parameter leads to another host.")
     return url
+
+
+@lru_cache(256)
+def _host(template: str) -> re.Pattern[str]:
+    """What an address's host may be: path parameters in it stand for labels, and turn it into no other address."""
+    pieces = _PARAMETER.split(template)
+    return re.compile(_LABELS.join(re.escape(piece) for piece in pieces))
 
 
 def _headers(exchange: Exchange) -> dict[str, str]:
