@@ -67,6 +67,7 @@ export class Api {
     if (answer.status === 204) return undefined as T;
     const text = await answer.text();
     if (answer.ok) return JSON.parse(text) as T;
+    if (answer.status === 401) this.session.drop();
     throw refusal(answer, messageOf(text), `${method} ${url}: ${answer.status}`);
   }
 }

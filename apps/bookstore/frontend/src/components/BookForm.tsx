@@ -11,6 +11,7 @@ import { Empty, ProblemNotice } from "./Notices";
 
 const DRAWN_WITHIN_MS = 30_000;
 const LOOK_MS = 400;
+const DRAFT = "bookstore-draft";
 
 interface Texts {
   title: string;
@@ -34,6 +35,15 @@ function textsOf(book: Book): Texts {
   };
 }
 
+/** What was in the form for a new book when the sign-in had ended. */
+function keptDraft(): Texts {
+  try {
+    return { ...BLANK, ...(JSON.parse(sessionStorage.getItem(DRAFT) ?? "{}") as Partial<Texts>) };
+  } catch {
+    return BLANK;
+  }
+}
+
 /** The book that the form describes, or what is wrong with it, by field. */
 export function readDraft(texts: Texts): { draft: BookDraft; wrong: Partial<Texts> } {
   const wrong: Partial<Texts> = {};
@@ -54,12 +64,14 @@ export function readDraft(texts: Texts): { draft: BookDraft; wrong: Partial<Text
 /** Adding a book, or changing one. */
 export function BookForm({ id }: { id?: string }) {
   const { api, email, books } = useStore();
+  // A sign-in that ends while the form is being filled in does not take the form away.
+  const [welcome] = useState(email !== null);
   const [book, setBook] = useState<Book | null>(null);
   const [problem, setProblem] = useState<Problem | null>(null);
   useEffect(() => {
     if (id) api.get(id).then(setBook, (error: unknown) => setProblem(asProblem(error)));
   }, [api, id]);
-  if (!email) {
+  if (!welcome) {
     return (
       <Empty title="Please sign in">
         <p>Only who is signed in may change the shelves.</p>
@@ -86,7 +98,7 @@ type Phase = { at: "form" } | { at: "saving" } | { at: "uploading"; done: number
 function Editor({ book, genres }: { book: Book | null; genres: string[] }) {
   const store = useStore();
   const form = useRef<HTMLFormElement>(null);
-  const [texts, setTexts] = useState<Texts>(book ? textsOf(book) : BLANK);
+  const [texts, setTexts] = useState<Texts>(() => (book ? textsOf(book) : keptDraft()));
   const [wrong, setWrong] = useState<Partial<Texts>>({});
   const [file, setFile] = useState<File | null>(null);
   const [phase, setPhase] = useState<Phase>({ at: "form" });
@@ -104,6 +116,7 @@ function Editor({ book, genres }: { book: Book | null; genres: string[] }) {
     try {
       let now = saved ? await store.api.update(saved.id, draft) : await store.api.create(draft);
       setSaved(now);
+      sessionStorage.removeItem(DRAFT);
       store.keep(now);
       if (file) {
         now = await putCover(store, now, file, setPhase);
@@ -113,7 +126,7 @@ function Editor({ book, genres }: { book: Book | null; genres: string[] }) {
       go(linkTo.book(now.id));
     } catch (error) {
       const found = asProblem(error);
-      if (found.kind === "signed-out") store.session.drop();
+      if (found.kind === "signed-out" && !book) sessionStorage.setItem(DRAFT, JSON.stringify(texts));
       setProblem(found);
       setPhase({ at: "form" });
     }
