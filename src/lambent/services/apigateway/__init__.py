@@ -20,26 +20,26 @@ from .api import (
     integrations,
     methods,
     models,
-    openapi,
     resources,
     responses,
     rest_apis,
     sdks,
     stages,
     tags,
-    testing,
     usage,
     usage_plans,
     validators,
     vpc_links,
 )
+from .api import openapi as _openapi
+from .api import testing as _testing
 from .service import apigateway as service
 
 __all__ = ["service", "targets"]
 
 targets: Mapping[str, Callable[[Cloud], Target]] = {}
 
-# Importing these modules registers their operations.
+# Importing these modules registers their operations. Two have the names of others in this package.
 _OPERATIONS = (
     account,
     api_keys,
@@ -53,14 +53,14 @@ _OPERATIONS = (
     integrations,
     methods,
     models,
-    openapi,
+    _openapi,
     resources,
     responses,
     rest_apis,
     sdks,
     stages,
     tags,
-    testing,
+    _testing,
     usage,
     usage_plans,
     validators,
