@@ -16,7 +16,8 @@ def begin(x: Exchange) -> None:
     """Begin the execution log, where the stage keeps one for the method."""
     if x.test or (x.settings.logging_level in ("INFO", "ERROR") and x.log_role):
         x.lines = []
-        x.note(f"Extended Request Id: {x.extended_id}")
+        if not x.test:
+            x.note(f"Extended Request Id: {x.extended_id}")
         x.note(f"Starting execution for request: {x.request_id}")
         x.note(f"HTTP Method: {x.request.method}, Resource Path: {x.route.resource.path if x.test else x.path}")
         if x.test or x.settings.data_trace:
