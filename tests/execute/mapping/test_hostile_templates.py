@@ -65,6 +65,9 @@ def test_no_name_reaches_python(name: str) -> None:
         "#set($l = [])#set($d = $l.add($l))$l $l.equals($l) $l.contains($l) $l.toString()",
         "#set($m = {})#set($m.m = $m)$m",
         "#set($r = $input.path('$'))#set($r.r = $r)$r $r.a",
+        "#set($context.c = [$context, $context])$context $context.c $context.values() $context.entrySet()",
+        "#set($m = {'a': 1})#set($m.b = $m.entrySet())$m $m.b",
+        "#set($p = $input.params())#set($x = {'p': $p})#set($d = $p.path.put('x', $x))$p $x",
         "#set($x = 2)#foreach($i in [1..100])#set($x = $x * $x)#end$x",
         "#set($x = 2.5)#foreach($i in [1..100])#set($x = $x * $x)#end$x",
         "$x.matches('(a|a)*b')#set($x = '%s')#foreach($i in [1..1000])$x.matches('(a|a)*b')#end" % ("a" * 60),
@@ -95,6 +98,33 @@ def test_no_name_reaches_python(name: str) -> None:
 )
 def test_every_template_ends_soon(template: str) -> None:
     _ended(template)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "use",
+    [
+        *("$input.json('$')", "$input.body", "$input.path('$')", "$input.json('$..a')", "$util.parseJson($input.body)"),
+        *("$util.urlEncode($input.body)", "$util.base64Encode($input.body)", "$util.escapeJavaScript($input.body)"),
+        *("$input.body.isBlank()", "$input.body.hashCode()", "$input.body.split('a')", "$input.body.matches('.*x')"),
+        *("$input.body.toLowerCase()", "$input.body.contains('x')", "$input.body.equalsIgnoreCase($input.body)"),
+        *("$input.body.replaceAll('[a-z]+', 'x')", "$input.path('$').toString()", "$input.path('$.a').contains('y')"),
+    ],
+)
+def test_repeated_looks_at_a_large_body_end_soon(use: str) -> None:
+    body = '{"a": [' + ",".join(['"abc def"'] * 100_000) + "]}"
+    _ended(f"#foreach($i in [1..1000])#set($x = {use})#end", body)
+
+
+@pytest.mark.parametrize("one", ["$big", "$inf", "$small", "0", "'x'", "$null"])
+@pytest.mark.parametrize("other", ["$big", "$inf", "$small", "0", "1.5"])
+def test_numbers_of_any_size(one: str, other: str) -> None:
+    body = '{"big": 1' + "0" * 400 + ', "inf": 1e400, "small": 1e-320}'
+    before = "".join(f"#set(${name} = $input.path('$.{name}'))" for name in ("big", "inf", "small"))
+    for operation in ("+", "-", "*", "/", "%", "==", "<", ">="):
+        _ended(f"{before}#set($x = {one} {operation} {other})$x", body)
+    for use in ("$l[%s]", "$l.get(%s)", "#foreach($i in [0..%s])#end", "$input.body.substring(%s)", "$x.put(%s, 1)$x"):
+        _ended(before + "#set($l = [1])#set($x = {})" + use % one, body)
 
 
 def test_a_loop_has_a_thousand_turns() -> None:
@@ -167,7 +197,7 @@ _PIECES = st.sampled_from(
 
 
 @given(st.lists(_PIECES, max_size=40).map("".join))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_whatever_is_written_renders_or_fails_as_a_mapping_does(template: str) -> None:
     _ended(template)
 
@@ -197,14 +227,14 @@ def _template(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
         st.sampled_from(["a ", "$x ", "$!x ", "${x}", "$m.k ", "$l[1]", "$s.length()"]), _template, max_leaves=10
     )
 )
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_airspeed_agrees_about_what_both_know(template: str) -> None:
     before = "#set($x = 'X')#set($m = {'k': 'v'})#set($l = [4, 5, 6])#set($s = 'text')"
     assert render(before + template, Scope()).text == airspeed.Template(before + template).merge({})
 
 
 @given(_JSON)
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_json_stays_what_it_is(value: Any) -> None:
     import json
 

@@ -240,11 +240,33 @@ def test_the_dynamic_origin_of_cors() -> None:
         "#set($context.responseOverride.header.a = $input.path('$.crlf'))",
         "#set($context.requestOverride.header['a b'] = 'x')",
         "#set($k = $input.path('$.crlf'))#set($context.requestOverride.header[$k] = 'x')",
+        "#set($k = $input.path('$.crlf'))#set($d = $context.responseOverride.header.put('a', $k))",
+        "#set($k = $input.path('$.crlf'))#set($d = $context.get('responseOverride').header.put('a', $k))",
     ],
 )
 def test_overrides_that_fail(template: str) -> None:
     with pytest.raises(TemplateFailed):
         run(template, '{"crlf": "a\\r\\nSet-Cookie: b"}')
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "#set($d = $context.put('responseOverride', 'x'))",
+        "#set($d = $context.putAll({'responseOverride': {'status': 'x', 'header': {'a b': 'c'}}}))",
+        "#set($context.responseOverride = {'status': 'x'})",
+        "#set($context.responseOverride.header = {'a b': 'c'})",
+        "#set($d = $context.remove('responseOverride'))#set($d = $context.clear())",
+        "#foreach($v in $context.values())#set($d = $v.put('status', 'x'))#end",
+        "#foreach($e in $context.entrySet())#set($d = $e.value.put('status', 'x'))#end",
+        "#set($d = $context.get('responseOverride').put('status', 'x'))",
+        "#set($h = $context.responseOverride.header)#set($d = $h.remove('a'))#set($d = $h.putAll({'b c': 'd'}))",
+    ],
+)
+def test_overrides_have_no_other_way_in(template: str) -> None:
+    before = "#set($context.responseOverride.status = 201)#set($context.responseOverride.header.a = 'b')"
+    found = render(before + template, Scope())
+    assert (found.overrides.status, found.overrides.response_headers) == (201, {"a": "b"})
 
 
 @pytest.mark.parametrize(

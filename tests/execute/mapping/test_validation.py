@@ -155,6 +155,6 @@ _BODIES = st.recursive(
 
 
 @given(_SCHEMAS, _BODIES)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=30, deadline=None)
 def test_the_bounded_keywords_mean_what_they_did(schema: Any, body: Any) -> None:
     assert bool(_faults(schema, body)) is not jsonschema.Draft4Validator(schema).is_valid(body)

@@ -8,8 +8,9 @@ from .errors import TemplateFailed
 
 STEPS_MAX: Final = 150_000
 """Nodes evaluated and pieces handled in one run: some tens of milliseconds."""
-CHARACTERS_MAX: Final = 10 * 1024 * 1024
-"""Characters produced in one run: API Gateway's limit of a payload, for the text and everything on the way to it."""
+CHARACTERS_MAX: Final = 40 * 1024 * 1024
+"""Characters produced in one run, for the text and everything on the way to it: some times API Gateway's limit of a
+payload, 10 MB."""
 ITERATIONS_MAX: Final = 1_000
 """Turns of one #foreach; the loop ends there, as API Gateway's does."""
 DEPTH_MAX: Final = 40

@@ -65,8 +65,12 @@ def _applied(function: str, value: Value) -> Value:
     numbers = [item for item in value if is_number(item)] if isinstance(value, list) else []
     if not numbers:
         return MISSING
-    total = float(sum(numbers))
-    return {"min": float(min(numbers)), "max": float(max(numbers)), "sum": total, "avg": total / len(numbers)}[function]
+    try:
+        total = float(sum(numbers))
+        found = {"min": float(min(numbers)), "max": float(max(numbers)), "sum": total, "avg": total / len(numbers)}
+    except OverflowError:  # whole numbers beyond what floats hold
+        return MISSING
+    return found[function]
 
 
 @functools.lru_cache(maxsize=2048)

@@ -95,8 +95,7 @@ def _same(value: str, arguments: list[Value], budget: Budget) -> bool:
 
 
 def _same_ignoring_case(value: str, arguments: list[Value], budget: Budget) -> bool:
-    budget.read(len(value))
-    return isinstance(arguments[0], str) and value.lower() == arguments[0].lower()
+    return isinstance(arguments[0], str) and _read(value, budget).lower() == _read(arguments[0], budget).lower()
 
 
 def _compare(value: str, arguments: list[Value], budget: Budget) -> int:
@@ -120,7 +119,7 @@ def _java_hash(value: str, arguments: list[Value], budget: Budget) -> int:
 _TEXT: Final[Mapping[str, Method]] = {
     "length": lambda value, arguments, budget: len(value),
     "isEmpty": lambda value, arguments, budget: not value,
-    "isBlank": lambda value, arguments, budget: not value.strip(),
+    "isBlank": lambda value, arguments, budget: not _read(value, budget).strip(),
     "substring": _substring,
     "replace": _replace,
     "replaceAll": lambda value, arguments, budget: _replace_found(value, arguments, budget, 0),
@@ -234,10 +233,12 @@ class MapEntry(Thing):
         """`getKey()` or `getValue()`."""
         return {"getKey": self._members["key"], "getValue": self._members["value"]}.get(name)
 
-    def text(self) -> str:
-        """`key=value`, values that are themselves containers left out."""
-        value = self._members["value"]
-        return f"{self._members['key']}={'' if isinstance(value, list | dict) else text_of(value, Budget())}"
+    def text(self, budget: Budget) -> str:
+        """`key=value`."""
+        budget.enter()
+        text = f"{self._members['key']}={text_of(self._members['value'], budget)}"
+        budget.leave()
+        return text
 
 
 def _entries(value: dict[Value, Value], arguments: list[Value], budget: Budget) -> ArrayList:

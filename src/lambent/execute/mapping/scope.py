@@ -26,7 +26,7 @@ class Scope:
     sets (overrides, or any other name) the response template of the same request reads, so give both the same dict.
     """
 
-    __slots__ = ("_document", "body", "context", "headers", "path", "query", "stage_variables")
+    __slots__ = ("_document", "_text", "body", "context", "headers", "path", "query", "stage_variables")
 
     def __init__(
         self,
@@ -45,6 +45,7 @@ class Scope:
         self.context: dict[str, Any] = context if context is not None else {}
         self.stage_variables: Mapping[str, str] = stage_variables or {}
         self._document: Value = None
+        self._text: str | None = None
 
     def with_body(self, body: bytes | str) -> Scope:
         """The same request and context with another body: the integration's answer."""
@@ -59,7 +60,9 @@ class Scope:
 
     def text(self) -> str:
         """The body as text; an empty one is `{}`."""
-        return self.body.decode("utf-8", "replace") or "{}"
+        if self._text is None:
+            self._text = self.body.decode("utf-8", "replace") or "{}"
+        return self._text
 
     def document(self) -> Value:
         """The body as JSON, read once and not to be changed; an empty body is `{}`. `BodyNotJson` otherwise."""

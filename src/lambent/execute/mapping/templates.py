@@ -18,7 +18,7 @@ class Rendered(NamedTuple):
     overrides: Overrides
 
 
-@functools.lru_cache(maxsize=2048)
+@functools.lru_cache(maxsize=512)
 def compiled(text: str) -> nodes.Block:
     """A template, read once; `TemplateFailed` when it cannot be read."""
     try:
@@ -40,4 +40,6 @@ def render(template: str, scope: Scope) -> Rendered:
         pass
     except RecursionError:
         raise TemplateFailed("the template is nested too deeply") from None
+    except (ArithmeticError, ValueError) as error:  # numbers without an end, or beyond what floats hold
+        raise TemplateFailed(f"a number cannot be computed with: {error}") from None
     return Rendered("".join(state.out), overrides(scope.context))

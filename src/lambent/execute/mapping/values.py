@@ -39,7 +39,7 @@ class Thing:
     def assign(self, name: str, value: Value) -> None:
         """Set a property; nothing happens where none can be set."""
 
-    def text(self) -> str:
+    def text(self, budget: Budget) -> str:
         """What it is printed as."""
         return ""
 
@@ -60,7 +60,7 @@ def text_of(value: Value, budget: Budget) -> str:
     if isinstance(value, str):
         return str(value)
     if isinstance(value, Thing):
-        return value.text()
+        return value.text(budget)
     parts: list[str] = []
     if isinstance(value, list) and type(value) is not ArrayList:
         _json(value, parts, budget, 0)

@@ -18,9 +18,9 @@ from .values import Thing, Value, json_of, text_of
 
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]{1,256}")
 _BROKEN: Final = re.compile(r"[\r\n\x00]")
-_ESCAPES: Final = {"'": "\\'", '"': '\\"', "\\": "\\\\", "/": "\\/", "\b": "\\b", "\n": "\\n", "\t": "\\t"}
-_MORE_ESCAPES: Final = {**_ESCAPES, "\f": "\\f", "\r": "\\r"}
-_ESCAPED: Final = re.compile(r"""['"\\/\x00-\x1f\x7f-\U0010ffff]""")
+_ESCAPES: Final = (("\\", "\\\\"), ("'", "\\'"), ('"', '\\"'), ("/", "\\/"))
+_SHORT_ESCAPES: Final = {"\b": "\\b", "\n": "\\n", "\t": "\\t", "\f": "\\f", "\r": "\\r"}
+_UNSEEN: Final = re.compile(r"[\x00-\x1f\x80-\U0010ffff]")
 
 
 class Overrides(NamedTuple):
@@ -73,10 +73,6 @@ class Input(Thing):
         found = path.of(self._live[0], budget)
         return None if found is jsonpath.MISSING else found
 
-    def text(self) -> str:
-        """Nothing."""
-        return ""
-
 
 def _json(path: jsonpath.Path, document: Value, budget: Budget) -> str:
     """The document is as large as its text, so a definite part of it needs no counting on the way."""
@@ -85,9 +81,12 @@ def _json(path: jsonpath.Path, document: Value, budget: Budget) -> str:
         return '""'
     if path.definite and not path.function:
         try:
-            return orjson.dumps(found).decode()
+            text = orjson.dumps(found).decode()
         except TypeError:  # whole numbers beyond 64 bits
             return json_of(found, budget)
+        budget.produce(len(text))
+        budget.spend(len(text) // 64)
+        return text
     return json_of(found, budget)
 
 
@@ -120,6 +119,7 @@ class Parameters(Thing):
         """One of the three maps, with the last value of each name."""
         if name == "path":
             return dict(self._scope.path)
+        budget.spend(1 + len(self._scope.query) + len(self._scope.headers))
         if name == "querystring":
             return {key: values[-1] for key, values in self._scope.query.items() if values}
         if name == "header":
@@ -131,9 +131,8 @@ class Parameters(Thing):
         whole = {kind: self.member(kind, budget) for kind in ("path", "querystring", "header")}
         return methods.call(whole, name, arguments, budget)
 
-    def text(self) -> str:
+    def text(self, budget: Budget) -> str:
         """The three maps as Java prints them."""
-        budget = Budget()
         whole = {kind: self.member(kind, budget) for kind in ("path", "querystring")}
         whole["header"] = dict(HeaderMap(self._scope.headers))
         return text_of(whole, budget)
@@ -152,6 +151,9 @@ class HeaderMap(dict[str, Value]):
             found = next((value for name, value in self.items() if name.lower() == key.lower()), None)
         return default if found is None else found
 
+    def __contains__(self, key: object) -> bool:
+        return self.get(key) is not None
+
 
 class Util(Thing):
     """$util."""
@@ -162,7 +164,7 @@ class Util(Thing):
         if function is None or not arguments or arguments[0] is None:
             return None
         text = text_of(arguments[0], budget)
-        budget.spend(len(text) // 64)
+        budget.spend(len(text) // (64 if name in _SLOW else 256))
         try:
             result = function(text)
         except (ValueError, BodyNotJson) as error:
@@ -174,17 +176,17 @@ class Util(Thing):
 
 def _escape_javascript(text: str) -> str:
     """As Java's commons-lang: quotes, backslash, slash, control characters, and what is not ASCII by its code units."""
+    for plain, escaped in _ESCAPES:
+        text = text.replace(plain, escaped)
+    return _UNSEEN.sub(_unit_escapes, text)
 
-    def escaped(match: re.Match[str]) -> str:
-        character = match[0]
-        if character in _MORE_ESCAPES:
-            return _MORE_ESCAPES[character]
-        if character == "\x7f":
-            return character
-        units = character.encode("utf-16-be", "surrogatepass").hex().upper()
-        return "".join(f"\\u{units[place : place + 4]}" for place in range(0, len(units), 4))
 
-    return _ESCAPED.sub(escaped, text)
+def _unit_escapes(match: re.Match[str]) -> str:
+    character = match[0]
+    if character in _SHORT_ESCAPES:
+        return _SHORT_ESCAPES[character]
+    units = character.encode("utf-16-be", "surrogatepass").hex().upper()
+    return "".join(f"\\u{units[place : place + 4]}" for place in range(0, len(units), 4))
 
 
 def _url_encode(text: str) -> str:
@@ -199,6 +201,7 @@ def _base64_decode(text: str) -> str:
         raise ValueError(str(error)) from None
 
 
+_SLOW: Final = ("urlEncode", "parseJson")
 _UTIL: Final = {
     "escapeJavaScript": _escape_javascript,
     "parseJson": lambda text: parse_json(text.encode("utf-8", "replace")),
@@ -225,18 +228,28 @@ class Context(Thing):
 
     def call(self, name: str, arguments: list[Value], budget: Budget) -> Value:
         """The methods of a map."""
-        if name == "get" and arguments and arguments[0] in ("requestOverride", "responseOverride"):
-            return self._overrides[arguments[0]]
-        return methods.call(self._values, name, arguments, budget)
+        if name == "get" and arguments and isinstance(arguments[0], str):
+            return self.member(arguments[0], budget)
+        if name == "put" and len(arguments) > 1:
+            self.assign(text_of(arguments[0], budget), arguments[1])
+            return None
+        return methods.call(self._plain(), name, arguments, budget)
+
+    def _plain(self) -> dict[str, Any]:
+        """A copy without the overrides, whose values are checked when they are set and in no other way reached."""
+        return {name: value for name, value in self._values.items() if name not in self._overrides}
 
     def assign(self, name: str, value: Value) -> None:
         """A name of the template's own, which later templates of the request read."""
         if name not in self._overrides:
             self._values[name] = value
 
-    def text(self) -> str:
+    def text(self, budget: Budget) -> str:
         """As Java prints a map."""
-        return text_of(self._values, Budget())
+        budget.enter()
+        text = text_of(self._plain(), budget)
+        budget.leave()
+        return text
 
 
 class Override(Thing):
@@ -302,9 +315,9 @@ class OverrideMap(Thing):
         self._set.add(key)
         self._context.setdefault(self._kind, {}).setdefault(self._place, {})[name] = text
 
-    def text(self) -> str:
+    def text(self, budget: Budget) -> str:
         """As Java prints a map."""
-        return text_of(dict(self._values()), Budget())
+        return text_of(dict(self._values()), budget)
 
 
 def variables(scope: Scope) -> dict[str, Value]:
