@@ -110,7 +110,7 @@ async def _deploy(c: Cloud, operation: str, template: str) -> dict[str, str]:
 
 async def _all(c: Cloud, operation: str, **params: Any) -> list[dict[str, Any]]:
     answer = await c.call("apigateway", operation, **params)
-    found: list[dict[str, Any]] = answer.get("items", answer.get("item"))
+    found: list[dict[str, Any]] = answer.get("items") or answer.get("item") or []
     return found
 
 
