@@ -80,7 +80,7 @@ async def ask(making: Making, value: str) -> tuple[int, Any]:
 @pytest.mark.slow
 async def test_an_id_token_opens_a_method_without_scopes() -> None:
     cloud, making = await protected()
-    groups = {"cognito:groups": ["admin", "users"], "email_verified": True}
+    groups: dict[str, Any] = {"cognito:groups": ["admin", "users"], "email_verified": True}
     for prefix in ("", "Bearer "):
         status, event = await ask(making, prefix + token(cloud, **groups))
         assert status == 200
@@ -104,7 +104,7 @@ async def test_an_id_token_opens_a_method_without_scopes() -> None:
 @pytest.mark.slow
 async def test_an_access_token_with_a_scope_opens_a_method_with_scopes() -> None:
     cloud, making = await protected(("books/read", "books/write"))
-    good = {"token_use": "access", "aud": None, "client_id": "client"}
+    good: dict[str, Any] = {"token_use": "access", "aud": None, "client_id": "client"}
     assert (await ask(making, token(cloud, **good, scope="openid books/write")))[0] == 200
     assert (await ask(making, token(cloud, **good, scope="openid")))[0] == 403
     assert (await ask(making, token(cloud, scope="books/read")))[0] == 401, "an id token"
@@ -118,7 +118,7 @@ async def test_tokens_that_are_not_good() -> None:
     bad = [
         token(cloud, signer=key(2)),
         token(cloud, signer="secret" * 10, algorithm="HS256"),
-        jwt.encode({"iss": ISSUER, "token_use": "id", "aud": "client", "exp": now_s + 60}, None, "none"),
+        jwt.encode({"iss": ISSUER, "token_use": "id", "aud": "client", "exp": now_s + 60}, "", "none"),
         token(cloud, kid="other"),
         token(cloud, iss=ISSUER + "x"),
         token(cloud, iss=f"https://evil.example/{POOL}"),

@@ -284,12 +284,14 @@ async def test_a_missing_object_and_a_path_that_leads_elsewhere() -> None:
     cloud, making = await bucket("GET", ())
     answer = await making.ask("GET", "/missing.json")
     assert answer.status == 404
+    assert isinstance(answer.body, bytes)
     assert b"NoSuchKey" in answer.body
     await cloud.call("s3", "CreateBucket", Bucket="secrets")
     await cloud.call("s3", "PutObject", Bucket="secrets", Key="a", Body=b"secret")
     for path in ("/../secrets/a", "/x/../../secrets/a", "/%2e%2e/secrets/a", "/%2E%2E%2Fsecrets%2Fa", "/..%5Csecrets"):
         answer = await making.ask("GET", path)
         assert answer.status >= 400, path
+        assert isinstance(answer.body, bytes)
         assert b"secret" not in answer.body.replace(b"secrets", b""), path
 
 
