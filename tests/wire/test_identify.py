@@ -197,3 +197,25 @@ def test_a_service_that_aws_does_not_have_is_nobodys() -> None:
     assert identify(request(signed="coffee"), BASES) is None
     with pytest.raises(ServiceError):
         identify(request("POST", x_amz_target="Coffee_1.Make"), BASES)
+
+
+@pytest.mark.parametrize(
+    ("path", "host", "signed"),
+    [
+        ("/prod/@connections/L0SM9c%3D", "a1b2c3.execute-api.localhost:4566", "execute-api"),
+        ("/_aws/execute-api/a1b2c3/prod/@connections/L0SM9c%3D", "127.0.0.1:4566", "execute-api"),
+        ("/@connections/L0SM9c%3D", "chat.example.com", "execute-api"),
+        ("/prod/@connections/L0SM9c%3D", "a1b2c3.execute-api.localhost:4566", ""),
+    ],
+)
+def test_messages_to_connections_stand_behind_an_api_and_stage(path: str, host: str, signed: str) -> None:
+    for method, operation in (("POST", "PostToConnection"), ("GET", "GetConnection"), ("DELETE", "DeleteConnection")):
+        found = find(request(method, path, host=host, signed=signed))
+        assert (found.service, found.operation) == ("apigatewaymanagementapi", operation)
+        assert found.labels == {"connectionId": "L0SM9c%3D"}
+
+
+def test_objects_of_such_names_stay_objects() -> None:
+    for signed in ("s3", ""):
+        found = find(request(path="/bucket/prod/@connections/x", signed=signed))
+        assert (found.service, found.operation) == ("s3", "GetObject")

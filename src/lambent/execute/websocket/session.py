@@ -56,11 +56,13 @@ class Session:
 
     __slots__ = (
         "_alarm",
+        "_answered",
         "_began_ns",
         "_code",
         "_early",
         "_in_flight",
         "_keeper",
+        "_leaving",
         "_line",
         "_over",
         "_receiver",
@@ -81,6 +83,8 @@ class Session:
         self._in_flight = 0
         self._code = 0
         self._over = False
+        self._leaving = False
+        self._answered = False
         self._alarm: Alarm | None = None
 
     # -- what the edge calls ---------------------------------------------------------------------------------------
@@ -112,7 +116,9 @@ class Session:
                     if not self.ending:
                         self.ending = True
                         line.write(websocket.close(code))
-                    line.close()
+                    self._answered = True
+                    if not self._leaving:
+                        line.close()
                 case Broken(code=code, reason=reason):
                     self.end(code, reason)
                 case _:
@@ -124,20 +130,36 @@ class Session:
         self._keeper.relieved()
 
     def shut(self) -> None:
-        """See `contracts.http.Successor`."""
-        self.end(GOING_AWAY, "Going away")
+        """See `contracts.http.Successor`. The connection stays until $disconnect has run, or the client's time to say
+        goodbye is over: the server waits for its connections, not for what runs behind them."""
+        if self._over:
+            return
+        self.end(GOING_AWAY, _REASONS[GOING_AWAY])
+        self._forget()
+        self._leaving = True
+        self._keeper.start(self._leave())
+
+    async def _leave(self) -> None:
+        try:
+            await self._keeper.gone(self, self._code, _REASONS.get(self._code, ""))
+        finally:
+            self._leaving = False
+            if self._line is not None and self._answered:
+                self._line.close()
 
     def lost(self) -> None:
         """See `contracts.http.Successor`."""
-        if self._over:
-            return
-        self._over = True
-        self.ending = True
+        if not self._over:
+            code = self._code or websocket.ABNORMAL
+            self._forget()
+            self._keeper.start(self._keeper.gone(self, code, _REASONS.get(code, "")))
+
+    def _forget(self) -> None:
+        """Nothing more happens here; who keeps it is told once."""
+        self._over = self.ending = True
         if self._alarm is not None:
             self._alarm.cancel()
             self._alarm = None
-        code = self._code or websocket.ABNORMAL
-        self._keeper.start(self._keeper.gone(self, code, _REASONS.get(code, "")))
 
     # -- what others call ------------------------------------------------------------------------------------------
 
@@ -165,9 +187,13 @@ class Session:
             self._line.resume()
             self._line.expire(GOODBYE_S)
 
-    def done(self) -> None:
-        """A message has been handled."""
+    def done(self, reply: bytes) -> None:
+        """A message has been handled; `reply` goes back, unless it is empty. There is room for it however slowly the
+        client reads: no more messages are read from it then."""
         self._in_flight -= 1
+        if reply and not self.ending:
+            self._touch()
+            self._write(websocket.message(reply, _is_text(reply)))
         self._flow()
 
     # ----------------------------------------------------------------------------------------------------------------
