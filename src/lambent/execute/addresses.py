@@ -12,6 +12,7 @@ any other host that is a custom domain name           the mapping with the longe
 from __future__ import annotations
 
 from typing import Final, NamedTuple
+from urllib.parse import unquote
 
 from lambent.contracts.http import Request
 from lambent.contracts.ports import Reader
@@ -21,6 +22,8 @@ from lambent.services.apigateway.common.ids import Kind
 
 _HOST_MARK: Final = f".{LABEL}."
 _ENDPOINT_MARK: Final = "-vpce-"
+_DEFAULT: Final = "$default"
+"""The stage that the path form may name, though the host form cannot."""
 
 
 class Spot(NamedTuple):
@@ -81,11 +84,13 @@ def find(tx: Reader, where: Spot) -> Found | None:
     place = ids.find(tx, where.api)
     if place is None:
         return None
-    if place.kind == "HTTP":
-        return Found(where.api, place.kind, place.account, place.region, None, where.path, where.prefix, where.domain)
     stage, slash, rest = where.path[1:].partition("/")
+    if place.kind == "HTTP" and not (where.prefix and unquote(stage) == _DEFAULT):
+        return Found(where.api, place.kind, place.account, place.region, None, where.path, where.prefix, where.domain)
     prefix = f"{where.prefix}/{stage}"
-    return Found(where.api, place.kind, place.account, place.region, stage, slash + rest, prefix, where.domain)
+    return Found(
+        where.api, place.kind, place.account, place.region, unquote(stage), slash + rest, prefix, where.domain
+    )
 
 
 def _mapped(tx: Reader, where: Spot) -> Found | None:

@@ -42,22 +42,25 @@ async def in_time(cloud: Cloud, milliseconds: float, work: Awaitable[T]) -> T:
     function does whose API no longer waits for it."""
     clock: Clock = cloud.clock
     task = asyncio.ensure_future(work)
-    late = asyncio.get_running_loop().create_future()
-    alarm = clock.call_at(
-        clock.now_ns() + int(milliseconds * 1_000_000), lambda: None if late.done() else late.set_result(None)
-    )
+    over = asyncio.get_running_loop().create_future()
+
+    def end(_: object = None) -> None:
+        if not over.done():
+            over.set_result(None)
+
+    task.add_done_callback(end)
+    alarm = clock.call_at(clock.now_ns() + int(milliseconds * 1_000_000), end)
     try:
-        await asyncio.wait((task, late), return_when=asyncio.FIRST_COMPLETED)
-        if task.done():
-            return task.result()
-        cloud.spawn(_forget(task))
-        raise TimeoutError
+        await over
     except asyncio.CancelledError:
         task.cancel()
         raise
     finally:
         alarm.cancel()
-        late.cancel()
+    if task.done():
+        return task.result()
+    cloud.spawn(_forget(task))
+    raise TimeoutError
 
 
 async def _forget(task: asyncio.Future[Any]) -> None:
