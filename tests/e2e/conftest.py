@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 
 import pytest
 
-from .node import Node
+from .node import BIN, Node
 
 
 @pytest.fixture(scope="session")
@@ -24,3 +26,14 @@ def _tools_of_others() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)
         yield
+
+
+@pytest.fixture(scope="session")
+def sam() -> str:
+    """The SAM CLI, in an environment of its own: its requirements are not Lambent's."""
+    folder = BIN.parent / "share" / "sam-cli"
+    program = folder / "bin" / "sam"
+    if not program.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        subprocess.run([str(folder / "bin" / "pip"), "install", "-q", "aws-sam-cli"], check=True)
+    return str(program)

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from .node import ACCOUNT, BIN, REGION, ROOT, RUNTIME, Node, eventually
+from .node import ACCOUNT, REGION, ROOT, RUNTIME, Node, eventually
 
 pytestmark = pytest.mark.e2e
 APP = ROOT / "apps" / "thumbnailer"
@@ -128,17 +128,3 @@ def test_the_aws_cli_deploys_a_packaged_template(node: Node, tmp_path: Path) -> 
     assert "No changes to deploy" in node.run(*deploy, "--no-fail-on-empty-changeset").stdout
     node.run("aws", "cloudformation", "delete-stack", "--stack-name", "by-cli")
     node.run("aws", "cloudformation", "wait", "stack-delete-complete", "--stack-name", "by-cli")
-
-
-@pytest.fixture(scope="session")
-def sam() -> str:
-    """The SAM CLI, in an environment of its own: its requirements are not Lambent's."""
-    import subprocess
-    import sys
-
-    folder = BIN.parent / "share" / "sam-cli"
-    program = folder / "bin" / "sam"
-    if not program.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        subprocess.run([str(folder / "bin" / "pip"), "install", "-q", "aws-sam-cli"], check=True)
-    return str(program)

@@ -218,3 +218,10 @@ def test_a_phone_shows_everything_without_scrolling_sideways(
     ground = page.evaluate("getComputedStyle(document.documentElement).backgroundColor")
     assert (sum(map(int, re.findall(r"\d+", ground))) < 200) == (scheme == "dark")
     context.close()
+
+
+def test_the_demonstration_may_be_repeated(shop: Shop) -> None:
+    said = shop.node.run("lambent", "demo", "bookstore").stdout
+    assert "nothing has changed" in said
+    assert "The book store is open.\n" in said, "no book is added twice"
+    assert shop.url in said
