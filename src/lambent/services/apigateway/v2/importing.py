@@ -167,7 +167,7 @@ class _Reader:
             identity_source=tuple(part.strip() for part in sources if part.strip()),
             credentials=_text(given.get("authorizerCredentials")),
             payload_format=_text(given.get("authorizerPayloadFormatVersion")),
-            ttl_s=int(ttl) if ttl is not None else None,
+            ttl_s=_number(ttl),
             uri=_text(given.get("authorizerUri")),
             simple_responses=simple if isinstance(simple, bool) else None,
             issuer=_text(jwt.get("issuer")),
@@ -181,6 +181,15 @@ def _text(value: Any) -> str | None:
     return None if value is None else str(value)
 
 
+def _number(value: Any) -> int | None:
+    if value is None:
+        return None
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise BadRequestException(f"{str(value)[:100]} is not a number") from None
+
+
 def _map(value: Any) -> dict[str, str] | None:
     return {str(name): str(text) for name, text in value.items()} if isinstance(value, dict) else None
 
@@ -192,7 +201,7 @@ def _integration(given: dict[str, Any], id: str) -> Integration:
     responses = given.get("responseParameters")
     subtype = _text(given.get("integrationSubtype"))
     payload = _text(given.get("payloadFormatVersion"))
-    timeout = given.get("timeoutInMillis")
+    timeout = _number(given.get("timeoutInMillis"))
     return Integration(
         id=id,
         type=kind,
@@ -207,7 +216,7 @@ def _integration(given: dict[str, Any], id: str) -> Integration:
         response_parameters={str(status): _map(found) or {} for status, found in responses.items()}
         if isinstance(responses, dict)
         else None,
-        timeout_ms=int(timeout) if timeout is not None else 30_000,
+        timeout_ms=30_000 if timeout is None else timeout,
         tls_server_name=_text(mapping(given.get("tlsConfig")).get("serverNameToVerify")),
     )
 
@@ -226,7 +235,7 @@ def _cors(given: dict[str, Any]) -> Cors:
             return tuple(part.strip() for part in value.split(","))
         return texts(value) if isinstance(value, list) else None
 
-    age = given.get("maxAge")
+    age = _number(given.get("maxAge"))
     credentials = given.get("allowCredentials")
     return Cors(
         allow_credentials=credentials if isinstance(credentials, bool) else None,
@@ -234,5 +243,5 @@ def _cors(given: dict[str, Any]) -> Cors:
         allow_methods=several("allowMethods"),
         allow_origins=several("allowOrigins"),
         expose_headers=several("exposeHeaders"),
-        max_age_s=int(age) if age is not None else None,
+        max_age_s=age,
     )
