@@ -5,12 +5,15 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
+import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -51,10 +54,28 @@ def shop(tmp_path: Path) -> Iterator[Node]:
         assert node.stop() == 0
 
 
-def order(node: Node, id: str) -> None:
+def orders_url(node: Node) -> str:
+    """Where orders are posted, in the form that needs no name resolution."""
+    (stack,) = node.client("cloudformation").describe_stacks(StackName="shop")["Stacks"]
+    shown = {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}["OrdersUrl"]
+    api = urlsplit(shown).netloc.split(".")[0]
+    return f"{node.url}/_aws/execute-api/{api}/$default/orders"
+
+
+def post(where: str, body: bytes) -> tuple[int, dict[str, Any]]:
+    """Status and answer of a posted order."""
+    request = urllib.request.Request(where, body, {"content-type": "application/json"})
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        return error.code, json.load(error)
+
+
+def order(where: str, id: str) -> None:
+    """Hand an order in."""
     payload = {"id": id, "customer": "Ada", "items": [{"sku": "tea", "quantity": 2}]}
-    answer = node.client("lambda").invoke(FunctionName="shop-accept", Payload=json.dumps(payload).encode())
-    assert json.load(answer["Payload"]) == {"id": id}
+    assert post(where, json.dumps(payload).encode()) == (202, {"id": id})
 
 
 def kept(node: Node) -> list[dict[str, Any]]:
@@ -82,10 +103,15 @@ def mails(node: Node, subject: str) -> list[dict[str, Any]]:
 
 
 def confirm(node: Node) -> None:
-    """Do what the first mail asks for."""
-    (asked,) = eventually(lambda: mails(node, "Subscription Confirmation"))
-    with urllib.request.urlopen(asked["details"]["Confirm"], timeout=10) as answer:
-        assert answer.status == 200
+    """Do what the first mails ask for: one of the topic of orders, one of that of alerts."""
+
+    def both() -> list[dict[str, Any]]:
+        found = mails(node, "Subscription Confirmation")
+        return found if len(found) == 2 else []
+
+    for asked in eventually(both):
+        with urllib.request.urlopen(asked["details"]["Confirm"], timeout=10) as answer:
+            assert answer.status == 200
 
 
 def worker_code(**more: str) -> bytes:
@@ -102,7 +128,7 @@ def test_an_order_is_kept_once_though_the_worker_dies_before_the_message_is_dele
     functions = shop.client("lambda")
     functions.update_function_code(FunctionName="shop-worker", ZipFile=worker_code(dying=DYING))
     functions.update_function_configuration(FunctionName="shop-worker", Handler="dying.handler")
-    order(shop, "once")
+    order(orders_url(shop), "once")
     eventually(lambda: [item for item in kept(shop) if item["announced"]["BOOL"]])
     assert waiting(shop) == (0, 1)
     shop.kill()
@@ -118,6 +144,7 @@ def test_an_order_is_kept_once_though_the_worker_dies_before_the_message_is_dele
 
 
 def test_what_cannot_be_worked_on_is_a_dead_letter_and_the_rest_of_its_batch_is_done(shop: Node) -> None:
+    confirm(shop)
     entries = [
         {"Id": "bad", "MessageBody": "no order"},
         {"Id": "good", "MessageBody": json.dumps({"id": "good", "customer": "Ada", "items": []})},
@@ -128,22 +155,30 @@ def test_what_cannot_be_worked_on_is_a_dead_letter_and_the_rest_of_its_batch_is_
     assert waiting(shop) == (0, 0)
     found = shop.client("sqs").receive_message(QueueUrl=url(shop, "shop-dead-letters"))["Messages"]
     assert [message["Body"] for message in found] == ["no order"]
+    (mail,) = eventually(lambda: mails(shop, "ALARM"), 150)
+    assert mail["subject"] == 'ALARM: "shop-dead-letters" in us-east-1'
+    (alarm,) = shop.client("cloudwatch").describe_alarms(AlarmNames=["shop-dead-letters"])["MetricAlarms"]
+    assert alarm["StateValue"] == "ALARM"
 
 
 def test_a_bad_order_is_refused_before_it_reaches_the_queue(shop: Node) -> None:
     answer = shop.client("lambda").invoke(FunctionName="shop-accept", Payload=b'{"items": [{"sku": "tea"}]}')
     assert json.load(answer["Payload"]) == {"error": "the customer is missing"}
-    request = {"requestContext": {}, "body": '{"customer": "Ada", "items": [{"sku": "tea"}]}'}
-    answer = shop.client("lambda").invoke(FunctionName="shop-accept", Payload=json.dumps(request).encode())
-    response = json.load(answer["Payload"])
-    assert response["statusCode"] == 202
-    eventually(lambda: [item for item in kept(shop) if item["id"]["S"] == json.loads(response["body"])["id"]])
+    where = orders_url(shop)
+    assert post(where, b'{"customer": "Ada"}') == (400, {"error": "an order has items"})
+    assert post(where, b"no order") == (400, {"error": "the body is no JSON"})
+    status, answered = post(where, b'{"customer": "Ada", "items": [{"sku": "tea"}]}')
+    assert status == 202
+    eventually(lambda: [item for item in kept(shop) if item["id"]["S"] == answered["id"]])
 
 
 def test_the_readme_tells_how_to_hand_an_order_in(shop: Node) -> None:
     lines = [line.strip() for line in (APP / "README.md").read_text().splitlines() if line.startswith("    ")]
-    invoke = next(line for line in lines if line.startswith("lambent invoke"))
+    invoke = next(line for line in lines if line.startswith("lambent invoke")).partition(" #")[0]
     assert json.loads(shop.run(*invoke.split(), cwd=ROOT).stdout) == {"id": "2024-0001"}
+    request = next(line for line in lines if line.startswith("curl")).replace("$OrdersUrl", orders_url(shop))
+    handed_in = shop.run(shutil.which("curl") or "/usr/bin/curl", "-s", *request.split()[1:], cwd=ROOT)
+    assert json.loads(handed_in.stdout) == {"id": "2024-0001"}
     look = next(line for line in lines if line.startswith("aws "))
     eventually(lambda: json.loads(shop.run(*look.split()).stdout)["Count"] == 1)
 
@@ -153,8 +188,10 @@ def test_many_orders_arrive_complete_and_the_queue_tells_the_truth(shop: Node) -
     names = [f"order-{number}" for number in range(ORDERS)]
     handed_in: list[str] = []
 
+    where = orders_url(shop)
+
     def hand_in(name: str) -> None:
-        order(shop, name)
+        order(where, name)
         handed_in.append(name)
 
     most = 0

@@ -88,9 +88,7 @@ def find(tx: Reader, where: Spot) -> Found | None:
     if place.kind == "HTTP" and not (where.prefix and unquote(stage) == _DEFAULT):
         return Found(where.api, place.kind, place.account, place.region, None, where.path, where.prefix, where.domain)
     prefix = f"{where.prefix}/{stage}"
-    return Found(
-        where.api, place.kind, place.account, place.region, unquote(stage), slash + rest, prefix, where.domain
-    )
+    return Found(where.api, place.kind, place.account, place.region, unquote(stage), slash + rest, prefix, where.domain)
 
 
 def _mapped(tx: Reader, where: Spot) -> Found | None:
