@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
+import orjson
 from msgspec.structs import replace
 
 from lambent.contracts.errors import generic
@@ -39,8 +39,8 @@ _VERSION_PATCHES: Final = Patcher(Rule("/description", text("description")), lis
 def _checked(properties: str) -> str:
     """Properties that are a JSON object, as text."""
     try:
-        found = json.loads(properties)
-    except (ValueError, RecursionError):
+        found = orjson.loads(properties)
+    except ValueError:
         found = None
     if not isinstance(found, dict):
         raise BadRequestException("Documentation part properties must be a valid JSON object")

@@ -5,9 +5,9 @@ Limits: 6 MB of text (AWS's), 100 levels; YAML aliases are refused, so that a do
 
 from __future__ import annotations
 
-import json
 from typing import Any, Final
 
+import orjson
 import yaml
 
 BODY_BYTES_MAX: Final = 6 << 20
@@ -43,8 +43,9 @@ def values(body: bytes) -> dict[str, Any]:
         raise Unreadable
     try:
         text = body.decode("utf-8-sig")
-        found = json.loads(text) if text.lstrip().startswith("{") else _yaml(text)
-    except (ValueError, RecursionError, yaml.YAMLError):
+        # orjson refuses what is nested too deep by itself, where json would use up Python's stack.
+        found = orjson.loads(text) if text.lstrip().startswith("{") else _yaml(text)
+    except (ValueError, yaml.YAMLError):
         raise Unreadable from None
     if not isinstance(found, dict) or _depth(found) > DEPTH_MAX:
         raise Unreadable
@@ -60,8 +61,10 @@ def load(body: bytes) -> dict[str, Any]:
 
 
 def _yaml(text: str) -> Any:
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
-        if isinstance(event, yaml.AliasEvent):
+    level = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if level > DEPTH_MAX or isinstance(event, yaml.AliasEvent):
             raise Unreadable
     return yaml.load(text, Loader=_Loader)  # a safe loader without timestamps
 

@@ -6,6 +6,7 @@ import json
 from typing import Any, Final, Literal
 
 import msgspec
+import orjson
 
 from ..model import DocumentationPart, Method, MethodResponse, Resource, Snapshot
 from . import integrations, schemas, security
@@ -67,7 +68,7 @@ def write(snapshot: Snapshot, export: Export) -> dict[str, Any]:
 
 def _schema(text: str, prefix: str) -> Any:
     try:
-        return schemas.inward(json.loads(text), prefix)
+        return schemas.inward(orjson.loads(text), prefix)
     except ValueError:
         return {"type": "object"}
 
