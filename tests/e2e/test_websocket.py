@@ -181,6 +181,29 @@ def test_the_host_form_leads_there_too(node: Node, room: str) -> None:
         assert closed.value.rcvd.code == 1003
 
 
+def test_a_client_that_does_not_read_is_not_sent_more(node: Node) -> None:
+    api = mocked(node.client("apigatewayv2"), '{"id": "$context.connectionId"}')
+    with connect(f"{path_url(node, api)}".replace("http", "ws", 1), max_queue=1, close_timeout=1) as client:
+        client.send("who am I?")
+        id = str(client.recv(20)).split('"')[3]
+        messages = management(path_url(node, api))
+        posted = 0
+        while _taken(messages, id, b"x" * 131_072):
+            posted += 1
+            assert posted < 1000, "nothing stops it"
+        for _ in range(20):
+            assert client.recv(20) == "x" * 131_072
+        eventually(lambda: _taken(messages, id, b"x"))
+
+
+def _taken(messages: Any, id: str, data: bytes) -> bool:
+    try:
+        messages.post_to_connection(ConnectionId=id, Data=data)
+    except messages.exceptions.LimitExceededException:
+        return False
+    return True
+
+
 @pytest.fixture
 def secure(tmp_path: Path) -> Iterator[Node]:
     started = Node(tmp_path / "cloud", "--tls").start()
@@ -190,7 +213,15 @@ def secure(tmp_path: Path) -> Iterator[Node]:
 
 def test_over_tls_and_until_the_node_stops(secure: Node) -> None:
     context = ssl.create_default_context(cafile=str(secure.folder / "tls" / "authority.pem"))
-    api = _mocked(secure)
+    apis = boto3.client(
+        "apigatewayv2",
+        endpoint_url=secure.url,
+        region_name=REGION,
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+        verify=str(secure.folder / "tls" / "authority.pem"),
+    )
+    api = mocked(apis)
     url = f"{secure.url.replace('https', 'wss', 1)}/_aws/execute-api/{api}/prod"
     with connect(url, ssl=context, open_timeout=30) as client:
         client.send("ping")
@@ -202,16 +233,8 @@ def test_over_tls_and_until_the_node_stops(secure: Node) -> None:
         assert closed.value.rcvd.code == 1001
 
 
-def _mocked(node: Node) -> str:
-    """An API whose $default route says pong."""
-    apis = boto3.client(
-        "apigatewayv2",
-        endpoint_url=node.url,
-        region_name=REGION,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",
-        verify=str(node.folder / "tls" / "authority.pem"),
-    )
+def mocked(apis: Any, answer: str = "pong") -> str:
+    """An API whose $default route answers by a template; deployed on the stage `prod`."""
     api: str = apis.create_api(Name="mock", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action")[
         "ApiId"
     ]
@@ -222,7 +245,7 @@ def _mocked(node: Node) -> str:
         ApiId=api,
         IntegrationId=integration,
         IntegrationResponseKey="$default",
-        ResponseTemplates={"$default": "pong"},
+        ResponseTemplates={"$default": answer},
     )
     route = apis.create_route(
         ApiId=api,
