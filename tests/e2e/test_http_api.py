@@ -176,3 +176,45 @@ def test_a_template_of_sam(node: Node) -> None:
         assert ask(node, "GET", f"{out['Url']}things/1").status == 200
     assert time.monotonic() - began < 5
     cloudformation.delete_stack(StackName="http")
+
+
+def test_a_user_of_a_pool_signs_in_and_calls(node: Node) -> None:
+    pools, v2 = node.client("cognito-idp"), node.client("apigatewayv2")
+    pool = pools.create_user_pool(PoolName="http")["UserPool"]["Id"]
+    client = pools.create_user_pool_client(
+        UserPoolId=pool, ClientName="app", ExplicitAuthFlows=["ALLOW_USER_PASSWORD_AUTH", "ALLOW_REFRESH_TOKEN_AUTH"]
+    )["UserPoolClient"]["ClientId"]
+    pools.admin_create_user(UserPoolId=pool, Username="ann", MessageAction="SUPPRESS")
+    pools.admin_set_user_password(UserPoolId=pool, Username="ann", Password="Passw0rd!", Permanent=True)
+    signed_in = pools.initiate_auth(
+        ClientId=client, AuthFlow="USER_PASSWORD_AUTH", AuthParameters={"USERNAME": "ann", "PASSWORD": "Passw0rd!"}
+    )["AuthenticationResult"]
+    api = v2.create_api(Name="pool", ProtocolType="HTTP", CorsConfiguration={"AllowOrigins": ["*"]})
+    id, url = api["ApiId"], api["ApiEndpoint"]
+    v2.create_stage(ApiId=id, StageName="$default", AutoDeploy=True)
+    authorizer = v2.create_authorizer(
+        ApiId=id,
+        Name="jwt",
+        AuthorizerType="JWT",
+        IdentitySource=["$request.header.Authorization"],
+        JwtConfiguration={"Issuer": f"https://cognito-idp.{REGION}.amazonaws.com/{pool}", "Audience": [client]},
+    )["AuthorizerId"]
+    function = _function(node, "pool")
+    integration = v2.create_integration(
+        ApiId=id, IntegrationType="AWS_PROXY", IntegrationUri=function, PayloadFormatVersion="2.0"
+    )["IntegrationId"]
+    v2.create_route(
+        ApiId=id,
+        RouteKey="GET /me",
+        Target=f"integrations/{integration}",
+        AuthorizationType="JWT",
+        AuthorizerId=authorizer,
+    )
+    assert ask(node, "GET", f"{url}/me").status == 401
+    for name in ("IdToken", "AccessToken"):
+        answer = ask(node, "GET", f"{url}/me", Authorization=f"Bearer {signed_in[name]}")
+        assert answer.status == 201, (name, answer.body, answer.headers)
+        claims = json.loads(answer.body)["requestContext"]["authorizer"]["jwt"]["claims"]
+        assert claims["iss"].endswith(pool)
+    tampered = signed_in["IdToken"][:-8] + "AAAAAAAA"
+    assert ask(node, "GET", f"{url}/me", Authorization=f"Bearer {tampered}").status == 401
