@@ -55,7 +55,8 @@ def _plain(pool: Pool, source: str) -> Wording:
         )
     if source == SIGN_IN:
         emails = settings.get("EmailMfaConfiguration", {})
-        sms = settings.get("SmsAuthenticationMessage", f"Your authentication code is {CODE}.")
+        own = settings.get("SmsMfaConfiguration", {}).get("SmsAuthenticationMessage")
+        sms = own or settings.get("SmsAuthenticationMessage", f"Your authentication code is {CODE}.")
         return Wording(sms, emails.get("Message", sms), emails.get("Subject", "Your authentication code"))
     sms = template.get("SmsMessage") or settings.get("SmsVerificationMessage") or f"Your verification code is {CODE}"
     if source == FORGOT:

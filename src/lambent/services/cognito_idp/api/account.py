@@ -72,8 +72,9 @@ async def update_user_attributes(ctx: Context, req: dict[str, Any]) -> dict[str,
         changed = users.changed(current, ctx.now_ms, given)
         changed = replace(changed, pending={**changed.pending, **pending})
         users.put(tx, pool, current, changed)
-        new = {name: given[name] for name in _VERIFIABLE if given.get(name, "") != current.attributes.get(name, "")}
-        return changed, {**{name: value for name, value in new.items() if value}, **pending}
+        asked = {name: given[name] for name in _VERIFIABLE if given.get(name)}
+        new = {name: value for name, value in asked.items() if value != current.attributes.get(name)}
+        return changed, {**new, **pending}
 
     user, new = await ctx.cloud.store.write(change)
     details = []
