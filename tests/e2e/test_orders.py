@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from .newman import run_collection
 from .node import ACCOUNT, ROOT, RUNTIME, Node, eventually
 
 pytestmark = [pytest.mark.e2e, pytest.mark.slow]
@@ -181,6 +182,12 @@ def test_the_readme_tells_how_to_hand_an_order_in(shop: Node) -> None:
     assert json.loads(handed_in.stdout) == {"id": "2024-0001"}
     look = next(line for line in lines if line.startswith("aws "))
     eventually(lambda: json.loads(shop.run(*look.split()).stdout)["Count"] == 1)
+
+
+def test_its_postman_collection_passes(shop: Node) -> None:
+    run_collection(APP / "postman.json", ordersUrl=orders_url(shop))
+    eventually(lambda: len(kept(shop)) == 1)
+    assert waiting(shop, "shop-dead-letters") == (0, 0)
 
 
 @pytest.mark.timeout(1200)

@@ -62,6 +62,14 @@ def test_a_book_has_a_page_of_its_own_and_the_keyboard_leads_there(shop: Shop, p
     expect(page.get_by_role("heading", level=1)).to_have_text("The Lighthouse Ledger")
 
 
+def test_the_address_that_needs_no_name_resolution_works_too(shop: Shop, page: Page) -> None:
+    bucket = shop.url.removeprefix("http://").partition(".")[0]
+    page.goto(f"{shop.node.url}/_aws/s3-website/{bucket}")
+    assert "Small Machines" in titles(page)
+    page.get_by_role("link", name=re.compile("Small Machines")).click()
+    expect(page.get_by_role("img", name="Cover of Small Machines")).to_be_visible()
+
+
 def test_a_wrong_password_is_said_in_words(shop: Shop, page: Page) -> None:
     sign_in(page, shop, "Wrong-password-1")
     expect(page.get_by_role("alert")).to_contain_text("Email address or password is wrong.")
