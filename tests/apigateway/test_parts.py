@@ -276,3 +276,29 @@ async def test_a_method_is_tested_by_the_data_plane() -> None:
     assert await refused(cloud.do("TestInvokeMethod", **{**where, "restApiId": "nothing"})) == NO_RESOURCE
     assert await refused(cloud.do("TestInvokeMethod", **{**where, "resourceId": "nothing"})) == NO_RESOURCE
     assert await refused(cloud.do("TestInvokeMethod", **{**where, "httpMethod": "POST"})) == NO_METHOD
+
+
+async def test_an_api_is_tested_as_it_is_now() -> None:
+    cloud = await RestCloud.with_api()
+    pet = await cloud.resource("{petId}", await cloud.resource("pets"))
+    where: dict[str, Any] = {"resourceId": pet, "httpMethod": "GET"}
+    await cloud.method(pet, requestParameters={"method.request.path.petId": True})
+    await cloud.do("PutIntegration", **where, type="MOCK", requestTemplates={"application/json": '{"statusCode": 200}'})
+    await cloud.do("PutMethodResponse", **where, statusCode="200")
+    template = {"application/json": '{"petId": "$input.params(\'petId\')"}'}
+    await cloud.do("PutIntegrationResponse", **where, statusCode="200", responseTemplates=template)
+    answer = await cloud.do("TestInvokeMethod", **where, pathWithQueryString="/pets/123?foo=bar")
+    assert (answer["status"], json.loads(answer["body"])) == (200, {"petId": "123"})
+    assert answer["headers"]["Content-Type"] == "application/json"
+    lines = [line.partition(" : ")[2] or line for line in answer["log"].splitlines()]
+    assert lines[0].startswith("Execution log for request ")
+    assert lines[3:] == [
+        "Method request path: {petId=123}",
+        "Method request query string: {foo=bar}",
+        "Method request headers: {}",
+        "Method request body before transformations: ",
+        'Method response body after transformations: {"petId": "123"}',
+        "Method response headers: {Content-Type=application/json}",
+        "Successfully completed execution",
+        "Method completed with status: 200",
+    ]

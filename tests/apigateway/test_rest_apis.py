@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from lambent.services.apigateway import keys
-from lambent.services.apigateway.common import ids
+from lambent.services.apigateway.common import domains, ids
+from lambent.services.apigateway.common.domains import DomainName, Mapping
 
 from .rest import ACCOUNT, REGION, RestCloud, patch, refused
 
@@ -216,3 +217,24 @@ async def test_nothing_is_left_of_a_deleted_api() -> None:
     left = await cloud.store.read(lambda tx: tx.scan(b"", b"\xff"))
     assert [key for key, _ in left if cloud.api_id.encode() in key] == []
     assert await cloud.store.read(lambda tx: keys.apis.scan(tx, ACCOUNT)) == []
+
+
+async def test_an_api_that_a_domain_maps_to_stays() -> None:
+    cloud = await RestCloud.with_api()
+    await cloud.mock()
+    await cloud.do("CreateDeployment", stageName="dev")
+    name = "shop.example.com"
+    domain = DomainName(
+        name=name, account=ACCOUNT, region=REGION, endpoint_type="REGIONAL", created_ms=0, target="d.example.com"
+    )
+    mapping = Mapping(id="m1", domain=name, path="", api=cloud.api_id, stage="dev", kind="REST")
+    await cloud.store.write(lambda tx: domains.put_domain(tx, domain))
+    await cloud.store.write(lambda tx: domains.put_mapping(tx, mapping))
+    text = (
+        f"Deleting RestApi {cloud.api_id} failed. Please remove all base path mappings related to the RestApi in your"
+    )
+    assert await refused(cloud.do("DeleteRestApi")) == (BAD, f"{text} domains: {name}")
+    assert (await refused(cloud.do("DeleteStage", stageName="dev")))[0] == BAD
+    await cloud.store.write(lambda tx: domains.delete_mapping(tx, mapping))
+    await cloud.do("DeleteStage", stageName="dev")
+    await cloud.do("DeleteRestApi")

@@ -6,11 +6,11 @@ from typing import Any, Final
 
 from msgspec.structs import replace
 
-from lambent.contracts.ports import Transaction
+from lambent.contracts.ports import Reader, Transaction
 from lambent.kv.table import Table
 
 from . import keys
-from .common import ids
+from .common import domains, ids
 from .model import RestApi
 
 _PARTS: Final[tuple[Table[Any], ...]] = (
@@ -24,6 +24,15 @@ _PARTS: Final[tuple[Table[Any], ...]] = (
     keys.deployments,
     keys.snapshots,
 )
+
+
+def domains_of(tx: Reader, api: RestApi, stage: str | None = None) -> list[str]:
+    """The domain names with a mapping to an API, or to one stage of it: what they map to cannot be deleted."""
+    return [
+        domain.name
+        for domain in domains.of_account(tx, api.account, api.region)
+        if any(one.api == api.id and stage in (None, one.stage) for one in domains.of_domain(tx, domain.name))
+    ]
 
 
 def delete_api(tx: Transaction, api: RestApi) -> None:

@@ -56,7 +56,7 @@ def show_api(api: RestApi, *, tags: bool = False) -> dict[str, Any]:
             "minimumCompressionSize": api.minimum_compression,
             "apiKeySource": api.api_key_source,
             "endpointConfiguration": endpoint,
-            "policy": json.dumps(api.policy)[1:-1] if api.policy else None,
+            "policy": json.dumps(api.policy)[1:-1].replace("/", "\\/") if api.policy else None,
             "tags": dict(api.tags) if api.tags or tags else None,
             "disableExecuteApiEndpoint": api.disable_execute_api,
             "rootResourceId": api.root,

@@ -13,9 +13,8 @@ from lambent.kv.table import Table
 from lambent.policy import MalformedPolicyDocument, parse_document
 
 from .. import keys
-from ..common import domains
 from ..common.ids import claim, new_id
-from ..deleting import delete_api
+from ..deleting import delete_api, domains_of
 from ..errors import BadRequestException, LimitExceededException, no_api
 from ..model import Model, Resource, RestApi
 from ..patching import ALL, Patch, Patcher, Rule, flag, member, text
@@ -264,6 +263,10 @@ def delete_rest_api(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
     api = keys.apis.get(tx, ctx.account, ctx.region, req["restApiId"])
     if api is None:
         raise no_api(ctx.account, req["restApiId"])
-    if domains.in_use(tx, api.id, ctx.account, ctx.region):
-        raise BadRequestException("Please remove all base path mappings related to the API in your domain names first")
+    mapped = domains_of(tx, api)
+    if mapped:
+        raise BadRequestException(
+            f"Deleting RestApi {api.id} failed. Please remove all base path mappings related to the RestApi in your "
+            f"domains: {', '.join(mapped)}"
+        )
     delete_api(tx, api)

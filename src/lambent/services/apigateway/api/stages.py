@@ -11,6 +11,7 @@ from lambent.kit import Context
 
 from .. import keys, stage_patches, staging
 from ..deleting import delete_stage as delete
+from ..deleting import domains_of
 from ..errors import BadRequestException, not_found
 from ..model import RestApi, Stage
 from ..service import find_api, has_api, operation
@@ -91,6 +92,12 @@ def _logs(stage: Stage) -> bool:
 def delete_stage(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
     """Delete a stage."""
     api, stage = find_stage(ctx, tx, req)
+    mapped = domains_of(tx, api, stage.name)
+    if mapped:
+        raise BadRequestException(
+            f"Deleting Stage {stage.name} failed. Please remove all base path mappings related to the Stage in your "
+            f"domains: {', '.join(mapped)}"
+        )
     delete(tx, api, stage.name)
 
 
