@@ -123,6 +123,7 @@ def test_an_address_that_needs_no_name_resolution() -> None:
         answer = await get(cloud, f"{prefix}/docs", host="localhost")
         assert (answer.status, header(answer, "location")) == (302, f"{prefix}/docs/")
         assert header(await get(cloud, f"{prefix}/old", host="localhost"), "location") == f"{prefix}/docs/"
+        assert header(await get(cloud, prefix, host="localhost"), "location") == f"{prefix}/"
 
     run(body)
 

@@ -59,6 +59,8 @@ async def serve(cloud: Cloud, request: Request) -> Response | None:
         return None
     if request.method == "OPTIONS":
         return await _preflight(cloud, name, request)
+    if root != "/" and request.path == root[:-1]:  # without the slash, the page's relative links would miss the site
+        return Response(302, [*_head(request), ("location", root)])
     ctx = Context(cloud, ANONYMOUS, cloud.settings.region, request.id, request)
     try:
         key = unquote(path[1:], errors="strict")

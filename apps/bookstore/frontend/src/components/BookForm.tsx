@@ -180,6 +180,7 @@ function Editor({ book, genres }: { book: Book | null; genres: string[] }) {
           <Field label="Description">
             <textarea name="description" rows={6} maxLength={4000} value={texts.description} onChange={set("description")} disabled={busy} />
           </Field>
+          <Progress phase={phase} file={file} />
           <div className="actions">
             <button className="button primary" type="submit" disabled={busy}>
               {phase.at === "saving" ? "Saving…" : book ? "Save" : "Add the book"}
@@ -188,7 +189,6 @@ function Editor({ book, genres }: { book: Book | null; genres: string[] }) {
               Cancel
             </a>
           </div>
-          <Progress phase={phase} file={file} />
         </div>
       </form>
     </section>

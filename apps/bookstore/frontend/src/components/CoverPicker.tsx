@@ -39,7 +39,10 @@ export function CoverPicker({ file, choose, now, disabled }: Props) {
   const shown = preview ?? now;
   return (
     <div className="picker">
-      <input id={id} className="hidden" type="file" accept="image/*" disabled={disabled} onChange={(event) => take(event.target.files?.[0])} aria-describedby={`${id}-told`} />
+      <span className="picker-label" id={`${id}-label`}>
+        Cover
+      </span>
+      <input id={id} className="hidden" type="file" accept="image/*" disabled={disabled} onChange={(event) => take(event.target.files?.[0])} aria-labelledby={`${id}-label`} aria-describedby={`${id}-told`} />
       <label
         htmlFor={id}
         className="drop"
