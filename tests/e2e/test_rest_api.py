@@ -167,7 +167,7 @@ def test_signatures_and_authorizers(node: Node) -> None:
     request = AWSRequest("GET", f"{url}/signed", headers={"Host": urlsplit(url).netloc})
     SigV4Auth(Credentials("test", "test"), "execute-api", REGION).add_auth(request)
     signed = {name: value for name, value in request.headers.items() if name.lower() != "host"}
-    status, _, body = ask(node, "GET", f"{url}/signed", **signed)
+    status, _, body = ask(node, "GET", f"{url}/signed", None, **signed)
     assert (status, json.loads(body)["requestContext"]["identity"]["accountId"]) == (201, ACCOUNT)
     told = {token: ask(node, "GET", f"{url}/custom", Authorization=token) for token in ("good", "bad", "broken")}
     assert {token: answer[0] for token, answer in told.items()} == {"good": 201, "bad": 403, "broken": 401}

@@ -9,8 +9,9 @@ from typing import Any, TypeVar
 from lambent.contracts.arn import parse
 from lambent.contracts.caller import Caller
 from lambent.contracts.clock import Clock
+from lambent.contracts.events import Event
 from lambent.contracts.functions import Invoker, Outcome
-from lambent.contracts.ports import Cloud
+from lambent.contracts.ports import Cloud, Transaction
 
 from .sessions import PRINCIPAL
 
@@ -23,6 +24,18 @@ async def invoke(cloud: Cloud, arn: str, payload: bytes, source: str, account: s
     invoker: Any = cloud.targets["lambda"]
     target: Invoker = invoker
     return await target.invoke(arn, payload, principal=PRINCIPAL, source=source, account=account)
+
+
+async def send(cloud: Cloud, arn: str, payload: bytes, source: str, account: str) -> None:
+    """Have a function run by itself, after this; `Undeliverable` when it does not let API Gateway in from `source`."""
+    await cloud.targets["lambda"].check(arn, PRINCIPAL, source, account)
+    region = parse(arn).region
+    event = Event(target=arn, payload=payload, source=source, principal=PRINCIPAL, account=account, region=region)
+
+    def emit(tx: Transaction) -> None:
+        tx.emit(event)
+
+    await cloud.store.write(emit)
 
 
 async def invoke_as(cloud: Cloud, caller: Caller, arn: str, payload: bytes, *, wait: bool = True) -> Outcome:

@@ -51,6 +51,11 @@ class Functions:
         self.events: list[tuple[str, Any]] = []
         self.sources: list[str] = []
 
+    async def check(self, target: str, principal: str, source: str, account: str) -> None:
+        """Whether there is such a function."""
+        if target.split(":")[6] not in self.functions:
+            raise Undeliverable(f"no function {target}")
+
     async def invoke(self, arn: str, payload: bytes, *, principal: str, source: str, account: str) -> Outcome:
         """Run a function; one that raises has failed with the text of its exception."""
         name = arn.split(":")[6]

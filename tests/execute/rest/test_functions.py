@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lambent.kv import outbox
 from lambent.services.apigateway.model import Integration, IntegrationResponse
 from tests.execute.rest.making import INVOCATIONS, Functions, Making, echo, header, json, lambda_proxy
 from tests.support import ACCOUNT, REGION, TestCloud
@@ -290,3 +291,52 @@ async def test_a_function_that_takes_too_long_times_out() -> None:
     answer = await making.ask("GET", "")
     assert (answer.status, json(answer)) == (504, {"message": "Endpoint request timed out"})
     await cloud.cancel_spawned()
+
+
+async def test_a_function_that_nobody_waits_for() -> None:
+    cloud = TestCloud()
+    made = functions(cloud, it=echo)
+    making = Making(cloud)
+    integration = Integration(
+        type="AWS",
+        http_method="POST",
+        uri=INVOCATIONS % "it",
+        parameters={"integration.request.header.X-Amz-Invocation-Type": "'Event'"},
+        responses={"202": IntegrationResponse(status_code="202")},
+    )
+    making.method("/", "POST", integration)
+    await making.deploy()
+    answer = await making.ask("POST", "", body=b'{"a": 1}')
+    assert (answer.status, answer.body) == (202, b"")
+    assert made.events == []
+    [(_, claimed)] = await cloud.store.read(outbox.pending)
+    event = claimed.entry.event
+    assert (event.target.split(":")[6], event.payload, event.principal) == (
+        "it",
+        b'{"a": 1}',
+        "apigateway.amazonaws.com",
+    )
+
+
+async def test_templates_see_no_headers_of_the_connection() -> None:
+    making = Making(TestCloud())
+    names = [
+        "Accept",
+        "Authorization",
+        "Connection",
+        "Content-Length",
+        "Content-MD5",
+        "Expect",
+        "Host",
+        "TE",
+        "Upgrade",
+    ]
+    template = "\n".join(f"{name}=$input.params('{name}')" for name in names)
+    responses = {"200": IntegrationResponse(status_code="200", templates={"application/json": template})}
+    mock = Integration(type="MOCK", templates={"application/json": '{"statusCode": 200}'}, responses=responses)
+    making.method("/", "GET", mock)
+    await making.deploy()
+    answer = await making.ask("GET", "", headers={name: "sent" for name in names if name != "Host"})
+    assert isinstance(answer.body, bytes)
+    seen = dict(line.split("=", 1) for line in answer.body.decode().splitlines())
+    assert {name for name, value in seen.items() if value} == {"Accept", "Authorization", "Host"}

@@ -43,13 +43,12 @@ TO_FUNCTIONS_DROPPED: Final = frozenset((
     "connection", "content-length", "content-md5", "expect", "max-forwards", "proxy-authenticate",
     "proxy-authorization", "server", "te", "trailer", "transfer-encoding", "upgrade", "www-authenticate",
 ))  # fmt: skip
-"""Headers of a request that a function is not shown."""
+"""Headers of a request that neither functions nor mappings are shown."""
 
-TO_BACKENDS_DROPPED: Final = frozenset((
-    "connection", "content-length", "expect", "host", "keep-alive", "max-forwards", "proxy-authenticate",
-    "proxy-authorization", "proxy-connection", "te", "trailer", "transfer-encoding", "upgrade", "x-amzn-trace-id",
-    "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto",
-))  # fmt: skip
+TO_BACKENDS_DROPPED: Final = TO_FUNCTIONS_DROPPED | {
+    "host", "keep-alive", "proxy-connection",
+    "x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto",
+}  # fmt: skip
 """Headers of a request that are not sent on to an HTTP backend as they came: those of the connection, and those that
 are written anew."""
 

@@ -12,8 +12,9 @@ from ..mapping import BodyNotJson, MappingError, Overrides, Scope, overrides, pa
 from ..mapping import parameters as mappings
 from ..mapping.budget import Budget
 from . import media, variables
+from .events import request_headers
 from .exchange import Answer, Exchange
-from .headers import clean, is_name, proper, to_client
+from .headers import clean, is_name, to_client
 from .refusals import JSON, Refusal, misconfigured
 
 T = TypeVar("T")
@@ -37,7 +38,7 @@ def scope_of(x: Exchange) -> Scope:
             body=x.body,
             path={name: unquote(value) for name, value in x.parameters.items()},
             query=x.query_values,
-            headers={proper(name): [value] for name, value in x.request.headers.items()},
+            headers={name: [value] for name, value in request_headers(x).items()},
             context=variables.context(x),
             stage_variables=x.variables,
         )

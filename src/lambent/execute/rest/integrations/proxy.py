@@ -39,7 +39,8 @@ async def proxy(x: Exchange) -> Answer:
 
 
 async def run(x: Exchange, arn: str, payload: bytes, *, wait: bool = True) -> Outcome:
-    """Run the integration's function as API Gateway, or as the integration's role; a `Refusal` when that cannot be."""
+    """Run the integration's function as API Gateway, or as the integration's role; a `Refusal` when that cannot be.
+    Without `wait` it runs later, by itself, and the outcome is empty."""
     integration = x.route.integration
     assert integration is not None
     x.note(f"Endpoint request body after transformations: {payload.decode('utf-8', 'replace')[:1000]}")
@@ -47,8 +48,11 @@ async def run(x: Exchange, arn: str, payload: bytes, *, wait: bool = True) -> Ou
         if integration.credentials:
             credential = await caller_of(x, integration.credentials)
             work = calls.invoke_as(x.cloud, credential.caller, arn, payload, wait=wait)
-        else:
+        elif wait:
             work = calls.invoke(x.cloud, arn, payload, x.source_arn, x.found.account)
+        else:
+            await calls.send(x.cloud, arn, payload, x.source_arn, x.found.account)
+            return Outcome(payload=b"")
         outcome = await calls.in_time(x.cloud, integration.timeout_ms, work)
     except TimeoutError:
         raise Refusal("INTEGRATION_TIMEOUT") from None
