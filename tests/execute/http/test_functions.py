@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 import pytest
 
+from lambent.contracts.functions import Outcome, TooManyRequests
 from lambent.execute.http.answers import from_payload
 from lambent.execute.http.refusals import Refusal
 from tests.support import ACCOUNT, REGION, TestCloud
@@ -237,6 +238,52 @@ def test_failures() -> None:
     asyncio.run(run())
 
 
+def test_a_function_that_takes_too_long() -> None:
+    async def run() -> None:
+        api = await new_api(TestCloud())
+        id = await api.function("GET /", lambda event: "late")
+        await api.v2("UpdateIntegration", IntegrationId=id, TimeoutInMillis=500)
+        answers = asyncio.Event()
+        quick = api.functions.invoke
+
+        async def slow(arn: str, payload: bytes, **more: str) -> Outcome:
+            await answers.wait()
+            return await quick(arn, payload, **more)
+
+        api.functions.invoke = slow  # type: ignore[method-assign, assignment]
+        asked = asyncio.ensure_future(api.ask("GET", "/"))
+        await _idle()
+        api.cloud.clock.advance(499_000_000)
+        await _idle()
+        assert not asked.done()
+        api.cloud.clock.advance(1_000_000)
+        answer = await asked
+        assert (answer.status, body(answer)) == (503, b'{"message":"Service Unavailable"}')
+        answers.set()  # the function goes on; nobody waits for it
+        await _idle()
+
+    asyncio.run(run())
+
+
+async def _idle() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+def test_no_more_functions_may_run() -> None:
+    async def run() -> None:
+        api = await new_api(TestCloud())
+        await api.function("GET /", lambda event: "")
+
+        async def full(arn: str, payload: bytes, **more: str) -> Outcome:
+            raise TooManyRequests
+
+        api.functions.invoke = full  # type: ignore[method-assign, assignment]
+        assert (await api.ask("GET", "/")).status == 503
+
+    asyncio.run(run())
+
+
 def test_stage_variables_choose_the_function() -> None:
     async def run() -> None:
         api = await new_api(TestCloud())
@@ -303,8 +350,7 @@ def test_metrics_and_access_log() -> None:
         assert {name for name, _, _ in metrics.noted} == {
             *("Count", "4xx", "5xx", "Latency", "IntegrationLatency", "DataProcessed")
         }
-        for _ in range(20):
-            await asyncio.sleep(0)
+        await _idle()
         found = await cloud.call("logs", "FilterLogEvents", logGroupName="/api")
         assert [event["message"] for event in found["events"]] == [
             '{"m":"GET","r":"GET /a","s":200,"l":5}',

@@ -156,6 +156,17 @@ def test_no_answer() -> None:
     asyncio.run(run())
 
 
+def test_an_api_that_leads_to_itself_comes_to_an_end() -> None:
+    async def run() -> None:
+        api, web = await _proxied("ANY /", "http://backend.example")
+        hop = "HTTP/1.1 AmazonAPIGateway"
+        assert (await api.ask("GET", "/", via=", ".join([hop] * 9))).status == 200
+        assert (await api.ask("GET", "/", via=", ".join([hop] * 10))).status == 503
+        assert len(web.asked) == 1
+
+    asyncio.run(run())
+
+
 def test_mapped_requests() -> None:
     async def run() -> None:
         mappings = {

@@ -28,6 +28,9 @@ _NOT_SENT: Final = frozenset(
 )
 """Headers of a request that belong to one connection, or that are written anew for the next."""
 _STATUS_OF_NONE: Final = frozenset((204, 304))
+_NAME: Final = "AmazonAPIGateway"
+_HOPS_MAX: Final = 10
+"""How often a request may be passed on by APIs that lead to one another."""
 _PARAMETER: Final = re.compile(r"\{[^{}]+\}")
 _LABELS: Final = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*"
 
@@ -100,7 +103,9 @@ def _headers(exchange: Exchange) -> dict[str, str]:
     before = request.headers.get("forwarded")
     headers["forwarded"] = f"{before},{hop}" if before else hop
     via = request.headers.get("via")
-    headers["via"] = f"{via}, HTTP/1.1 AmazonAPIGateway" if via else "HTTP/1.1 AmazonAPIGateway"
+    if via and via.count(_NAME) >= _HOPS_MAX:
+        raise unavailable("The request came through API Gateway too often: an API that leads to itself.")
+    headers["via"] = f"{via}, HTTP/1.1 {_NAME}" if via else f"HTTP/1.1 {_NAME}"
     return headers
 
 
