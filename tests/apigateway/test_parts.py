@@ -292,13 +292,11 @@ async def test_an_api_is_tested_as_it_is_now() -> None:
     assert answer["headers"]["Content-Type"] == "application/json"
     lines = [line.partition(" : ")[2] or line for line in answer["log"].splitlines()]
     assert lines[0].startswith("Execution log for request ")
-    assert lines[3:] == [
+    assert lines[3:8] == [
         "Method request path: {petId=123}",
         "Method request query string: {foo=bar}",
         "Method request headers: {}",
         "Method request body before transformations: ",
         'Method response body after transformations: {"petId": "123"}',
-        "Method response headers: {Content-Type=application/json}",
-        "Successfully completed execution",
-        "Method completed with status: 200",
     ]
+    assert lines[-2:] == ["Successfully completed execution", "Method completed with status: 200"]
