@@ -22,7 +22,7 @@ from lambent.contracts.http import BodyBroken, BodyTooLarge, BytesBody, FileSlic
 from .edge_body import ChunkDecoder, StreamBody, gone
 from .edge_file import FileMissing, send_file
 from .edge_head import Head, HeadParser, Limits, Refused
-from .edge_reply import Framing, HeadWriter, UnsafeResponse, closing, plain
+from .edge_reply import BrokenResponse, Framing, HeadWriter, UnsafeResponse, closing, plain
 from .edge_upgrade import TakenLine
 
 if TYPE_CHECKING:
@@ -32,10 +32,6 @@ Handler = Callable[[Request], Awaitable[Response]]
 _END = b"\r\n\r\n"
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _log = logging.getLogger("lambent.gateway.edge")
-
-
-class BrokenResponse(Exception):
-    """A streamed body is not as long as its content-length: the client must see the connection break."""
 
 
 class State(Enum):
@@ -491,7 +487,9 @@ class Connection(asyncio.Protocol):
 
     def shut(self) -> None:
         """The server closes: an idle connection ends now, a busy one after its response."""
-        if self._state is State.HEAD:
+        if self._state is State.HEAD and self._secure and not self._transport.get_write_buffer_size():
+            self._transport.abort()  # TLS would wait for a goodbye, which a client with an idle connection never reads
+        elif self._state is State.HEAD:
             self._close(linger=False)
 
     def abort(self) -> None:

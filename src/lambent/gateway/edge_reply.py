@@ -23,6 +23,10 @@ class UnsafeResponse(Exception):
     """A handler's response cannot be sent as it is: a line break in a header, a wrong length, an impossible status."""
 
 
+class BrokenResponse(Exception):
+    """A streamed body is not as long as its content-length: the client must see the connection break."""
+
+
 class Framing(NamedTuple):
     """How a response goes out: its head's bytes; `length` bytes of body, or None: chunked when `chunked`, else up to
     the connection's end; `close` the connection afterwards; `body` False when only the head is sent."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import ssl
 import stat
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -253,6 +254,24 @@ def test_shutdown_ends_what_does_not_finish() -> None:
             await asyncio.open_connection("127.0.0.1", server.port)
 
     on_server(work, handler)
+
+
+def test_an_idle_tls_connection_does_not_hold_the_server_up(tmp_path: Path) -> None:
+    context = tls.server_context(tmp_path, None, None, SystemClock())
+    trusting = ssl.create_default_context(cafile=tmp_path / tls.AUTHORITY)
+
+    def client(port: int) -> ssl.SSLSocket:
+        line = trusting.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname="localhost")
+        line.sendall(LINES % b"/")
+        assert b"200 OK" in line.recv(4096)
+        return line  # and reads no more
+
+    async def work(server: Server) -> None:
+        loop = asyncio.get_running_loop()
+        with await loop.run_in_executor(None, client, server.port):
+            await asyncio.wait_for(server.close(grace_s=15), 5)
+
+    on_server(work, echo, context=context)
 
 
 def test_a_certificate_of_our_own_is_good_for_the_address_that_is_served(tmp_path: Path) -> None:
