@@ -53,5 +53,9 @@ class Kept(Generic[V]):
         if found is not None:
             self._bytes -= found[2]
 
+    def __contains__(self, key: Hashable) -> bool:
+        """Whether a value is there, over or not; changes nothing, so it may be asked while the store is read."""
+        return key in self._found
+
     def __len__(self) -> int:
         return len(self._found)

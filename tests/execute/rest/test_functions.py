@@ -12,6 +12,25 @@ from lambent.services.apigateway.model import Integration, IntegrationResponse
 from tests.execute.rest.making import INVOCATIONS, Functions, Making, echo, header, json, lambda_proxy
 from tests.support import ACCOUNT, REGION, TestCloud
 
+HEADERS = {
+    "Accept": "application/json",
+    "Content-Type": "application/json",
+    "Host": "abcdefghij.execute-api.localhost:4566",
+    "User-Agent": "test/integration",
+    "X-Forwarded-For": "127.0.0.1",
+    "X-Forwarded-Port": "4566",
+    "X-Forwarded-Proto": "http",
+    "headervar": "request-value",
+}
+"""What the function is shown of the headers that are sent below."""
+NOBODY = dict.fromkeys(
+    (
+        *("accessKey", "accountId", "caller", "cognitoAuthenticationProvider", "cognitoAuthenticationType"),
+        *("cognitoIdentityId", "cognitoIdentityPoolId", "principalOrgId", "user", "userArn"),
+    )
+)
+"""The identity of a caller of whom nothing is known."""
+
 
 def functions(cloud: TestCloud, **named: Any) -> Functions:
     made = Functions(**named)
@@ -44,16 +63,7 @@ async def test_the_event_of_the_proxy() -> None:
     trace = event["headers"].pop("X-Amzn-Trace-Id")
     assert event["multiValueHeaders"].pop("X-Amzn-Trace-Id") == [trace]
     assert header(answer, "X-Amzn-Trace-Id") == trace
-    headers = {
-        "Accept": "application/json",
-        "Content-Type": "application/json",
-        "Host": "abcdefghij.execute-api.localhost:4566",
-        "User-Agent": "test/integration",
-        "X-Forwarded-For": "127.0.0.1",
-        "X-Forwarded-Port": "4566",
-        "X-Forwarded-Proto": "http",
-        "headervar": "request-value",
-    }
+    headers = HEADERS
     assert event == {
         "resource": "/{pathVariable}",
         "path": "/foo%20bar",
@@ -75,20 +85,7 @@ async def test_the_event_of_the_proxy() -> None:
         "domainPrefix": "abcdefghij",
         "extendedRequestId": header(answer, "x-amz-apigw-id"),
         "httpMethod": "POST",
-        "identity": {
-            "accessKey": None,
-            "accountId": None,
-            "caller": None,
-            "cognitoAuthenticationProvider": None,
-            "cognitoAuthenticationType": None,
-            "cognitoIdentityId": None,
-            "cognitoIdentityPoolId": None,
-            "principalOrgId": None,
-            "sourceIp": "127.0.0.1",
-            "user": None,
-            "userAgent": "test/integration",
-            "userArn": None,
-        },
+        "identity": {**NOBODY, "sourceIp": "127.0.0.1", "userAgent": "test/integration"},
         "path": "/test/foo%20bar",
         "protocol": "HTTP/1.1",
         "requestId": header(answer, "x-amzn-RequestId"),
@@ -340,3 +337,24 @@ async def test_templates_see_no_headers_of_the_connection() -> None:
     assert isinstance(answer.body, bytes)
     seen = dict(line.split("=", 1) for line in answer.body.decode().splitlines())
     assert {name for name, value in seen.items() if value} == {"Accept", "Authorization", "Host"}
+
+
+async def test_what_a_mapping_sends_to_the_client_under_another_name() -> None:
+    remapped = (
+        *("Authorization", "Connection", "Content-Length", "Content-MD5", "Date", "Expect", "Host", "Max-Forwards"),
+        *("Proxy-Authenticate", "Server", "Trailer", "Upgrade", "User-Agent", "WWW-Authenticate"),
+    )
+    same = ("Accept", "Age", "Content-Encoding", "Content-Type", "Pragma", "Range", "Referer", "TE", "Via", "Warn")
+    names = (*remapped, *same, "Transfer-Encoding")
+    parameters = {f"method.response.header.{name}": f"'param_{name}'" for name in names}
+    responses = {"200": IntegrationResponse(status_code="200", parameters=parameters)}
+    making = Making(TestCloud())
+    templates = {"application/json": '{"statusCode": 200}'}
+    making.method("/", "GET", Integration(type="MOCK", templates=templates, responses=responses))
+    await making.deploy()
+    answer = await making.ask("GET", "")
+    sent = {name: value for name, value in answer.headers if value.startswith("param_")}
+    assert sent == {
+        **{f"x-amzn-Remapped-{name}": f"param_{name}" for name in remapped},
+        **{name: f"param_{name}" for name in same},
+    }

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from lambent.services.apigateway.model import Integration, IntegrationResponse
-from tests.execute.rest.making import ALL, Making, header, json, role
+from tests.execute.rest.making import ALL, TRUST, Making, header, json, role
+from tests.execute.rest.test_authorization import signed, user
 from tests.support import ACCOUNT, REGION, TestCloud
 
 OK = {"200": IntegrationResponse(status_code="200", templates={"application/json": '{"message": "great success!"}'})}
@@ -306,3 +307,39 @@ async def test_a_service_that_is_not_built_says_so() -> None:
     assert (await making.ask("POST", "")).status == 418
     _, making = await aws("nothing:action/It", templates=template, responses=every)
     assert (await making.ask("POST", "")).status == 500
+
+
+@pytest.mark.slow
+async def test_a_service_is_asked_as_the_caller() -> None:
+    cloud = TestCloud()
+    making = Making(cloud)
+    integration = Integration(
+        type="AWS",
+        http_method="POST",
+        uri=uri("sts:action/GetCallerIdentity"),
+        credentials="arn:aws:iam::*:user/*",
+        responses={"200": IntegrationResponse(status_code="200")},
+    )
+    making.method("/", "GET", integration, authorization="AWS_IAM")
+    making.method("/open", "GET", integration)
+    await making.deploy()
+    alice = await user(cloud, ALL)
+    answer = json(await signed(cloud, alice, "/"))
+    found = answer["GetCallerIdentityResponse"]["GetCallerIdentityResult"]
+    assert found["Arn"] == "arn:aws:iam::000000000000:user/alice"
+    assert (await making.ask("GET", "/open")).status == 500, "nobody signed"
+
+
+@pytest.mark.slow
+async def test_a_role_that_does_not_trust_api_gateway() -> None:
+    cloud = TestCloud()
+    making = Making(cloud)
+    other = TRUST.replace("apigateway", "lambda")
+    credentials = await role(cloud, trust=other)
+    integration = Integration(
+        type="AWS", http_method="POST", uri=uri("sqs:action/ListQueues"), credentials=credentials, responses=OK
+    )
+    making.method("/", "GET", integration)
+    await making.deploy()
+    answer = await making.ask("GET", "")
+    assert (answer.status, json(answer)) == (500, {"message": "Internal server error"})

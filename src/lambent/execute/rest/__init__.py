@@ -43,7 +43,7 @@ def look(tx: Reader, room: Room, found: Found, draw: float) -> Look | None:
     canary = stage.canary is not None and bool(stage.canary.deployment) and draw < stage.canary.percent
     deployment = stage.canary.deployment if canary and stage.canary is not None else stage.deployment
     snapshot = None
-    if room.part(Plans).get(found.api, deployment) is None:
+    if not room.part(Plans).has(found.api, deployment):
         snapshot = keys.snapshots.get(tx, found.api, deployment)
         if snapshot is None:
             return None

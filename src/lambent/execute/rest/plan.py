@@ -107,6 +107,10 @@ class Plans:
         """The plan of a deployment, if it was compiled already."""
         return self._kept.get((api, deployment), 0)
 
+    def has(self, api: str, deployment: str) -> bool:
+        """Whether a deployment was compiled already; changes nothing."""
+        return (api, deployment) in self._kept
+
     def put(self, api: str, deployment: str, snapshot: Snapshot) -> Plan:
         """Compile a snapshot and keep it."""
         plan = Plan(snapshot)
