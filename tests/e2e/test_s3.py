@@ -240,3 +240,26 @@ def test_the_aws_cli_keeps_a_folder_in_a_bucket(node: Node, bucket: str, tmp_pat
     assert "BucketNotEmpty" in node.run("aws", "s3", "rb", root, check=False).stderr
     node.run("aws", "s3", "rb", "--force", root)
     assert "NoSuchBucket" in node.run("aws", "s3api", "get-bucket-acl", "--bucket", bucket, check=False).stderr
+
+
+def test_a_bucket_is_a_website(node: Node, bucket: str) -> None:
+    s3 = node.client("s3")
+    rule = {"Condition": {"KeyPrefixEquals": "old/"}, "Redirect": {"ReplaceKeyPrefixWith": "new/"}}
+    site = {"IndexDocument": {"Suffix": "index.html"}, "RoutingRules": [rule]}
+    s3.put_bucket_website(Bucket=bucket, WebsiteConfiguration=site)
+    found = s3.get_bucket_website(Bucket=bucket)
+    assert {name: found[name] for name in site} == site
+    error = refused(s3.put_bucket_website, Bucket=bucket, WebsiteConfiguration={"IndexDocument": {"Suffix": ""}})
+    assert (error["ArgumentName"], error["ArgumentValue"]) == ("IndexDocument", None)
+    s3.put_object(Bucket=bucket, Key="new/page", Body=bytes(MIB), ContentType="text/plain")
+    root = f"{node.url}/_aws/s3-website/{bucket}/"
+    moved = fetch("GET", f"{root}old/page")
+    assert (moved.status, moved.headers["Location"]) == (301, f"{root}new/page")
+    assert fetch("GET", f"{root}new/page").status == 403
+    s3.delete_public_access_block(Bucket=bucket)
+    s3.put_bucket_policy(Bucket=bucket, Policy=policy(bucket, Action="s3:GetObject"))
+    page = fetch("GET", f"{root}new/page")
+    assert (page.status, page.headers["Content-Type"], len(page.data)) == (200, "text/plain", MIB)
+    named = fetch("GET", f"{node.url}/new/page", headers={"Host": f"{bucket}.s3-website-us-east-1.amazonaws.com"})
+    assert named.data == page.data
+    assert fetch("POST", f"{root}new/page").status == 405

@@ -377,7 +377,7 @@ RULE = {"Redirect": {"HostName": "h"}}
             {"IndexDocument": {"Suffix": ""}},
             errors.InvalidArgument,
             "The IndexDocument Suffix is not well formed",
-            {"ArgumentName": "IndexDocument", "ArgumentValue": None},
+            {"ArgumentName": "IndexDocument", "ArgumentValue": ""},
         ),
         (
             {**SITE, "RedirectAllRequestsTo": {"HostName": "h"}},

@@ -58,7 +58,7 @@ def of_document(document: Mapping[str, Any]) -> WebsiteRecord:
     suffix = index.get("Suffix")
     if not suffix or "/" in suffix:
         raise errors.InvalidArgument(
-            "The IndexDocument Suffix is not well formed", ArgumentName="IndexDocument", ArgumentValue=suffix or None
+            "The IndexDocument Suffix is not well formed", ArgumentName="IndexDocument", ArgumentValue=suffix or ""
         )
     error = document.get("ErrorDocument")
     if error is not None and not error.get("Key"):
