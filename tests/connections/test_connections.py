@@ -84,6 +84,27 @@ def test_a_message_reaches_its_client(form: str) -> None:
     run(main())
 
 
+def test_a_custom_domain_leads_to_the_stage_that_it_maps() -> None:
+    async def main() -> None:
+        room = await chat()
+        certificate = f"arn:aws:acm:{REGION}:{ACCOUNT}:certificate/00000000-0000-0000-0000-000000000000"
+        configuration = [{"CertificateArn": certificate, "EndpointType": "REGIONAL"}]
+        await room.call("CreateDomainName", DomainName="chat.example.com", DomainNameConfigurations=configuration)
+        await room.call(
+            "CreateApiMapping", DomainName="chat.example.com", ApiId=room.api, Stage="prod", ApiMappingKey="v1"
+        )
+        ann = await room.connect(room.request("/v1", host="chat.example.com"))
+        key = await room.cloud.store.read(lambda tx: room.cloud.directory.credential(tx, "test"))
+        assert key is not None
+        for path, status in ((f"/v1/@connections/{quote(ann.id)}", 200), (f"/v2/@connections/{quote(ann.id)}", 403)):
+            request = Request("POST", path, "", {"host": "chat.example.com"}, BytesBody(b"hello"), id="r")
+            sign(request, key, REGION, "execute-api", room.cloud.clock)
+            assert (await room.cloud.front(request)).status == status
+        assert ann.texts == ["hello"]
+
+    run(main())
+
+
 def test_who_is_connected() -> None:
     async def main() -> None:
         room = await chat()

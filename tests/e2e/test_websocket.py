@@ -11,7 +11,10 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.auth import SigV4QueryAuth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 from websockets import Subprotocol
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
@@ -179,6 +182,28 @@ def test_the_host_form_leads_there_too(node: Node, room: str) -> None:
             client.recv(20)
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1003
+
+
+def test_a_signed_url_opens_what_iam_guards(node: Node) -> None:
+    apis = node.client("apigatewayv2")
+    api = mocked(apis)
+    apis.create_route(ApiId=api, RouteKey="$connect", AuthorizationType="AWS_IAM")
+    deployment = apis.create_deployment(ApiId=api)["DeploymentId"]
+    apis.update_stage(ApiId=api, StageName="prod", DeploymentId=deployment)
+    url = path_url(node, api)
+    with pytest.raises(InvalidStatus) as refused, connect(url.replace("http", "ws", 1)):
+        pass
+    assert refused.value.response.status_code == 403
+    request = AWSRequest("GET", url)
+    SigV4QueryAuth(Credentials("test", "test"), "execute-api", REGION, expires=60).add_auth(request)
+    with connect(str(request.url).replace("http", "ws", 1), open_timeout=30) as client:
+        client.send("ping")
+        assert client.recv(20) == "pong"
+    wrong = AWSRequest("GET", url)
+    SigV4QueryAuth(Credentials("test", "wrong"), "execute-api", REGION, expires=60).add_auth(wrong)
+    with pytest.raises(InvalidStatus) as refused, connect(str(wrong.url).replace("http", "ws", 1)):
+        pass
+    assert refused.value.response.status_code == 403
 
 
 def test_a_client_that_does_not_read_is_not_sent_more(node: Node) -> None:

@@ -8,9 +8,10 @@ from typing import Any
 
 from wsproto import events
 
+from lambent.services.apigateway.connections.switchboard import switchboard
 from tests.support import ACCOUNT, REGION
 
-from .support import Chat, FunctionFailure, run, settle
+from .support import SECOND_NS, Chat, FunctionFailure, run, settle
 
 
 class Metrics:
@@ -119,5 +120,22 @@ def test_a_stopping_server_waits_for_disconnect() -> None:
         assert client.line.closed
         (event,) = chat.functions.of("disconnect")
         assert event["requestContext"]["disconnectStatusCode"] == 1001
+
+    run(main())
+
+
+def test_a_handshake_that_nobody_takes_over_is_no_connection() -> None:
+    async def main() -> None:
+        chat = await Chat().create()
+        await chat.route("$disconnect", "disconnect", lambda event: {})
+        await chat.deploy()
+        await chat.answer(chat.request())
+        client = await chat.connect()
+        chat.cloud.clock.advance(61 * SECOND_NS)
+        await settle()
+        (event,) = chat.functions.of("disconnect")
+        assert event["requestContext"]["disconnectStatusCode"] == 1006
+        assert event["requestContext"]["connectionId"] != client.id
+        assert switchboard(chat.cloud).count == 1
 
     run(main())

@@ -18,6 +18,8 @@ from lambent.wire.websocket import Broken, Closed, Message, Ping, Receiver
 IDLE_NS: Final = 600 * 1_000_000_000
 LIFE_NS: Final = 7200 * 1_000_000_000
 IN_FLIGHT_MAX: Final = 32
+CLAIM_NS: Final = 60 * 1_000_000_000
+"""How long after the handshake the edge has handed the connection over."""
 GOODBYE_S: Final = 3
 """How long a client has to answer a close frame."""
 _REASONS: Final = {
@@ -85,13 +87,15 @@ class Session:
         self._over = False
         self._leaving = False
         self._answered = False
-        self._alarm: Alarm | None = None
+        self._alarm: Alarm | None = keeper.clock.call_at(self._began_ns + CLAIM_NS, self._unclaimed)
 
     # -- what the edge calls ---------------------------------------------------------------------------------------
 
     def begin(self, line: Line) -> None:
         """See `contracts.http.Successor`."""
         self._line = line
+        if self._alarm is not None:
+            self._alarm.cancel()
         early, self._early = self._early, []
         for data in early:
             line.write(data)
@@ -226,6 +230,12 @@ class Session:
 
     def _touch(self) -> None:
         self.active_ms = self._keeper.clock.now_ns() // 1_000_000
+
+    def _unclaimed(self) -> None:
+        """The 101 went nowhere: it was no edge that asked for it."""
+        self._alarm = None
+        if self._line is None:
+            self.lost()
 
     def _tick(self) -> None:
         """Send away who has been idle for too long, or here for too long; look again when the next of both is due."""

@@ -203,18 +203,23 @@ class Switchboard:
     async def _watch(self) -> None:
         """While there are clients."""
         rounds = 0
-        while self._local:
-            await sleep_until(self._cloud.clock, self._cloud.clock.now_ns() + LOOK_NS)
-            rounds += 1
-            try:
-                await self._end_deleted()
-                if self._cloud.store.shared:
-                    await self.drain()
-                if rounds % _ROUNDS_TO_SAVE == 0:
-                    await self._save()
-            except StoreError as error:
-                _log.warning("connections could not be looked after: %s", error)
-        self._watching = False
+        try:
+            while self._local:
+                await sleep_until(self._cloud.clock, self._cloud.clock.now_ns() + LOOK_NS)
+                rounds += 1
+                await self._look_after(rounds % _ROUNDS_TO_SAVE == 0)
+        finally:
+            self._watching = False
+
+    async def _look_after(self, save: bool) -> None:
+        try:
+            await self._end_deleted()
+            if self._cloud.store.shared:
+                await self.drain()
+            if save:
+                await self._save()
+        except StoreError as error:
+            _log.warning("connections could not be looked after: %s", error)
 
     async def _end_deleted(self) -> None:
         """Clients of a stage that was deleted are sent away."""
