@@ -145,7 +145,9 @@ class Caller:
         headers = fields(request, where.authorization)
         if not _TOKEN.fullmatch(request.method):
             raise ValueError("not a method of HTTP")
-        session = self._session if self._session is not None else await self._open()
+        session = self._session
+        if session is None or session.closed:
+            session = await self._open()
         work = self._exchange(session, request, where.url, headers, body_bytes_max)
         try:
             return await outward.within(self._clock, timeout_s, work)
@@ -178,7 +180,7 @@ class Caller:
 
     async def _open(self) -> aiohttp.ClientSession:
         async with self._opening:
-            if self._session is None:
+            if self._session is None or self._session.closed:
                 # 0.2 s of importing, in a thread so that the loop goes on
                 library = await asyncio.to_thread(importlib.import_module, "aiohttp")
                 self._session = _session(library)
