@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
+from lambent.contracts.caller import Caller, Principal
 from lambent.contracts.errors import ServiceError
-from tests.support import TestCloud
+from tests.support import ACCOUNT, TestCloud
 
 MOCK = {
     "type": "mock",
@@ -386,5 +387,49 @@ def test_export_as_swagger_in_yaml_reads_again() -> None:
         for wrong in ({"exportType": "raml"}, {"accepts": "text/html"}, {"stageName": "no"}):
             with pytest.raises(ServiceError):
                 await cloud.v1("GetExport", **{**where, **wrong})
+
+    run(body)
+
+
+def test_a_role_that_the_caller_may_not_hand_on() -> None:
+    role = f"arn:aws:iam::{ACCOUNT}:role/admin"
+    given = document(
+        paths={"/": {"get": {"responses": {}, "x-amazon-apigateway-integration": {**MOCK, "credentials": role}}}}
+    )
+
+    async def body(cloud: Cloud) -> None:
+        made = (await cloud.call("iam", "CreateUser", UserName="dev"))["User"]
+        user = Caller(kind=Principal.USER, account=ACCOUNT, arn=made["Arn"], user_id=made["UserId"])
+
+        async def allow(*actions: str) -> None:
+            statement = {"Effect": "Allow", "Action": list(actions), "Resource": "*"}
+            policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+            await cloud.call("iam", "PutUserPolicy", UserName="dev", PolicyName="p", PolicyDocument=policy)
+
+        await allow("apigateway:*")
+        text = json.dumps(given).encode()
+        with pytest.raises(ServiceError) as failed:
+            await cloud.call("apigateway", "ImportRestApi", user, body=text)
+        assert failed.value.code == "AccessDeniedException"
+        assert failed.value.message == (
+            f"User: {user.arn} is not authorized to perform: iam:PassRole on resource: {role} because no "
+            "identity-based policy allows the iam:PassRole action"
+        )
+        await allow("apigateway:*", "iam:PassRole")
+        assert (await cloud.call("apigateway", "ImportRestApi", user, body=text))["name"] == "shop"
+
+    run(body)
+
+
+def test_as_many_resources_as_there_may_be() -> None:
+    async def body(cloud: Cloud) -> None:
+        given = document(paths={f"/a{number}": {} for number in range(300)})
+        with pytest.raises(ServiceError, match="Maximum number of resources for this API has been reached"):
+            await cloud.imported(given)
+        del given["paths"]["/a0"]
+        assert (
+            len((await cloud.v1("GetResources", restApiId=(await cloud.imported(given))["id"], limit=500))["items"])
+            == 300
+        )
 
     run(body)

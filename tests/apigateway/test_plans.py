@@ -181,6 +181,24 @@ def test_keys() -> None:
     run(body)
 
 
+def test_pages_of_keys() -> None:
+    async def body(cloud: Cloud) -> None:
+        made = sorted([(await cloud.v1("CreateApiKey", name="k"))["id"] for _ in range(5)])
+        for query in ({}, {"nameQuery": "k"}):
+            found: list[str] = []
+            position: dict[str, str] = {}
+            while True:
+                page = await cloud.v1("GetApiKeys", limit=2, **query, **position)
+                found += [one["id"] for one in page["items"]]
+                if "position" not in page:
+                    break
+                position = {"position": page["position"]}
+            assert found == made
+        assert (await cloud.refused("GetApiKeys", position="!"))[0] == "BadRequestException"
+
+    run(body)
+
+
 def test_changes_of_a_key() -> None:
     async def body(cloud: Cloud) -> None:
         id = (await cloud.v1("CreateApiKey", name="one", enabled=True))["id"]

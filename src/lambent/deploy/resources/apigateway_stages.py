@@ -14,7 +14,6 @@ from .apigateway_base import (
     listed,
     made,
     map_patches,
-    members,
     params,
     put_tags,
     refuse,
@@ -121,6 +120,12 @@ async def _patch(work: Work, api: str, stage: str, wanted: list[dict[str, str]])
         await work.call(SERVICE, "UpdateStage", restApiId=api, stageName=stage, patchOperations=wanted)
 
 
+def _canary(given: Mapping[str, Any]) -> dict[str, Any]:
+    found = params(given, "PercentTraffic", "UseStageCache")
+    overrides = given.get("StageVariableOverrides")
+    return found | ({"stageVariableOverrides": texts(overrides)} if overrides else {})
+
+
 def _created(work: Work, properties: Mapping[str, Any]) -> dict[str, Any]:
     """What of a stage's properties CreateStage takes."""
     names = ("CacheClusterEnabled", "CacheClusterSize", "Description", "DocumentationVersion", "TracingEnabled")
@@ -181,7 +186,7 @@ class Deployment(Handler):
             given = self._staged(work, stage) if name else {}
             given |= params(properties, "RestApiId", "Description", "StageName")
             if "DeploymentCanarySettings" in properties:
-                given["canarySettings"] = members(properties["DeploymentCanarySettings"])
+                given["canarySettings"] = _canary(properties["DeploymentCanarySettings"])
             await made(work, "CreateDeployment", given, "id", lambda: self._left(work, api, properties))
         if name:
             told = {key: value for key, value in stage.items() if key in _DEPLOYED}

@@ -18,6 +18,7 @@ from lambent.kv.table import Table
 
 from . import keys
 from .common.ids import new_id
+from .limits import RESOURCES_MAX, too_many
 from .model import DocumentationPart, Method, Resource, RestApi
 from .openapi import Imported, ImportFailed
 
@@ -107,6 +108,8 @@ def _resources(
 ) -> None:
     there = {resource.path: resource for _, resource in keys.resources.scan(tx, api.id)}
     kept = {path: r for path, r in there.items() if path == "/" or not overwrite or path in imported.resources}
+    if len(kept.keys() | imported.resources.keys()) > RESOURCES_MAX:
+        raise too_many("resources for this API", "resources")
     for path in there.keys() - kept.keys():
         keys.resources.delete(tx, api.id, there[path].id)
     for path, methods in imported.resources.items():

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
+from lambent.kit.paging import unseal
 
 from .. import keys
 from ..common.ids import new_id
@@ -18,7 +19,7 @@ from ..errors import BadRequestException, ConflictException, NotFoundException, 
 from ..model import ApiKey
 from ..patching import ALL, Patcher, Rule, flag, text
 from ..plans import add_key, find_plan, forget_key
-from ..service import operation, page_of, read_tags
+from ..service import PAGE_MAX, operation, page_of, read_tags
 from ..views import shown, when
 
 VALUE_LENGTH: Final = 40
@@ -91,6 +92,12 @@ def _stages(ctx: Context, tx: Reader, given: list[Mapping[str, str]]) -> tuple[s
     return tuple(found)
 
 
+def _id_at(position: str) -> str:
+    """The id of the last key of the page before."""
+    found = unseal(position, lambda _: BadRequestException("Invalid position parameter specified"))
+    return found.decode(errors="replace")
+
+
 def _store(ctx: Context, tx: Transaction, key: ApiKey) -> None:
     keys.api_keys.put(tx, key, ctx.account, ctx.region, key.id)
     keys.key_values.put(tx, keys.Owner(ctx.account, ctx.region, key.id), key.value)
@@ -122,11 +129,14 @@ def get_api_key(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]
 @operation(tx="read")
 def get_api_keys(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     name, customer = req.get("nameQuery") or "", req.get("customerId")
-    found = [
-        key
-        for _, key in keys.api_keys.scan(tx, ctx.account, ctx.region)
-        if key.name.startswith(name) and (not customer or key.customer_id == customer)
-    ]
+    place = (ctx.account, ctx.region)
+    if name or customer:
+        rows = keys.api_keys.scan(tx, *place)
+        found = [key for _, key in rows if key.name.startswith(name) and customer in (None, "", key.customer_id)]
+    else:
+        # There may be thousands: a page is read, not all of them.
+        after = keys.api_keys.key(*place, _id_at(req["position"])) if req.get("position") else None
+        found = [key for _, key in keys.api_keys.scan(tx, *place, after=after, limit=PAGE_MAX + 1)]
     values = bool(req.get("includeValues"))
     answer: dict[str, Any] = page_of(found, req, lambda key: key.id, lambda key: show_key(key, value=values))
     return answer

@@ -12,6 +12,7 @@ from lambent.kit import Context
 from .. import keys
 from ..common.ids import new_id
 from ..errors import BadRequestException, not_found
+from ..limits import CERTIFICATES_MAX, refuse_more
 from ..model import ClientCertificate
 from ..patching import ALL, Patcher, Rule, text
 from ..service import operation, page_of, read_tags
@@ -77,7 +78,13 @@ async def generate_client_certificate(ctx: Context, req: dict[str, Any]) -> dict
         description=req.get("description"),
         tags=tags,
     )
-    await ctx.cloud.store.write(lambda tx: keys.certificates.put(tx, made, ctx.account, ctx.region, made.id))
+
+    def write(tx: Transaction) -> None:
+        place, what = (ctx.account, ctx.region), "client certificates"
+        refuse_more(tx, keys.certificates, place, CERTIFICATES_MAX, f"{what} for this account", what)
+        keys.certificates.put(tx, made, *place, made.id)
+
+    await ctx.cloud.store.write(write)
     return _show(made)
 
 

@@ -14,6 +14,7 @@ from lambent.kit import Context
 from .. import importing, keys
 from ..common.ids import new_id
 from ..errors import BadRequestException, ConflictException, NotFoundException, not_found
+from ..limits import PARTS_MAX, refuse_more
 from ..model import DocumentationPart, DocumentationVersion
 from ..openapi import document, reading
 from ..openapi.document import Unreadable
@@ -74,6 +75,7 @@ def _find(ctx: Context, tx: Reader, req: dict[str, Any]) -> DocumentationPart:
 def create_documentation_part(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     location = _location(req["location"])
     api = find_api(ctx, tx, req["restApiId"])
+    refuse_more(tx, keys.docparts, (api.id,), PARTS_MAX, "documentation parts for this API", "documentation parts")
     if any(part.location == location for part in importing.parts_of(tx, api.id)):
         where = ", ".join(f"{name} '{value}'" for name, value in location.items())
         raise ConflictException(f"Documentation part already exists for the specified location: {where}.")

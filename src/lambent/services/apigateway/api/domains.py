@@ -15,6 +15,7 @@ from ..common import domains
 from ..common.domains import DomainName, MutualTls
 from ..common.ids import new_id
 from ..errors import BadRequestException
+from ..limits import DOMAINS_MAX, too_many
 from ..mappings import find_domain
 from ..patching import ALL, Change, Patch, Patcher, Rule, text
 from ..service import operation, page_of, read_tags
@@ -83,6 +84,8 @@ def create_domain_name(ctx: Context, tx: Transaction, req: dict[str, Any]) -> di
         raise BadRequestException("The provided domain name is not valid.")
     if domains.get_domain(tx, name) is not None:
         raise BadRequestException("The domain name you provided already exists.")
+    if len(domains.of_account(tx, ctx.account, ctx.region, limit=DOMAINS_MAX)) >= DOMAINS_MAX:
+        raise too_many("domain names for this account", "domain names")
     endpoint = req.get("endpointConfiguration") or {}
     kind = (endpoint.get("types") or ["EDGE"])[0]
     prefix = "certificate" if kind == "EDGE" else "regionalCertificate"

@@ -19,11 +19,13 @@ from lambent.kit import Context
 from .. import importing, keys, openapi
 from ..common import addresses, ids
 from ..errors import BadRequestException, NotFoundException
+from ..limits import too_many
 from ..model import Deployment, Resource, RestApi, Snapshot, Stage
 from ..openapi import Imported, ImportFailed, Unreadable
+from ..passing import refuse_roles
 from ..service import find_api, operation, read_tags
 from ..views import show_api
-from .rest_apis import read_policy
+from .rest_apis import APIS_MAX, read_policy
 
 _INLINE_BYTES_MAX: Final = 64 << 10
 _KINDS: Final = ("EDGE", "REGIONAL", "PRIVATE")
@@ -50,11 +52,12 @@ def _refusal(failed: ImportFailed) -> BadRequestException:
     return BadRequestException(text)
 
 
-def _read(document: dict[str, Any], api: RestApi, req: Mapping[str, Any]) -> Imported:
+def _read(ctx: Context, tx: Reader, document: dict[str, Any], api: RestApi, req: Mapping[str, Any]) -> Imported:
     mode = (req.get("parameters") or {}).get("basepath", "ignore")
     imported = openapi.read(document, api.id, mode if mode in ("prepend", "split") else "ignore")
     if req.get("failOnWarnings") and imported.warnings:
         raise BadRequestException(_listed("Warnings found during import:", list(imported.warnings)))
+    refuse_roles(ctx, tx, imported)
     if imported.settings.policy is None:
         return imported
     settings = replace(imported.settings, policy=read_policy(api, imported.settings.policy))
@@ -84,10 +87,12 @@ async def import_rest_api(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 
     def write(tx: Transaction) -> dict[str, Any]:
         cloud_ids = ctx.cloud.ids
+        if len(keys.apis.scan(tx, ctx.account, ctx.region, limit=APIS_MAX)) >= APIS_MAX:
+            raise too_many("APIs for this account", "APIs")
         id = ids.claim(tx, cloud_ids, ctx.account, ctx.region, "REST")
         root = Resource(id=ids.new_id(cloud_ids))
         made = RestApi(id=id, account=ctx.account, region=ctx.region, name="", root=root.id, created_ms=ctx.now_ms)
-        imported = _read(document, made, req)
+        imported = _read(ctx, tx, document, made, req)
         if not imported.name:
             raise BadRequestException("API name is required: the document has no title.")
         made = replace(made, tags=read_tags(imported.settings.tags))
@@ -104,7 +109,7 @@ async def put_rest_api(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 
     def write(tx: Transaction) -> dict[str, Any]:
         api = find_api(ctx, tx, req["restApiId"])
-        imported = _read(document, api, req)
+        imported = _read(ctx, tx, document, api, req)
         overwrite = req.get("mode", "merge") == "overwrite"
         made = importing.apply(
             ctx.cloud.ids, tx, _configured(api, req), imported, overwrite=overwrite, parts=_parts(req)

@@ -14,6 +14,7 @@ from lambent.kit import Context
 from .. import keys
 from ..common.ids import new_id
 from ..errors import BadRequestException, ConflictException, NotFoundException
+from ..limits import PLANS_MAX, refuse_more
 from ..model import ApiKey, PlanStage, Quota, Throttle, UsagePlan
 from ..patching import ALL, Change, Patch, Patcher, Rule, escape, text, unescape, whole
 from ..plans import add_key, find_plan, plans_of_key, put_plan, refuse_ambiguous, remove_key
@@ -99,6 +100,8 @@ def _check(ctx: Context, tx: Reader, plan: UsagePlan, known: Iterable[PlanStage]
 
 @operation(tx="write")
 def create_usage_plan(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
+    place = (ctx.account, ctx.region)
+    refuse_more(tx, keys.plans, place, PLANS_MAX, "usage plans for this account", "usage plans")
     quota = req.get("quota")
     stages = tuple(
         PlanStage(

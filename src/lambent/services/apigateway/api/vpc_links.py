@@ -10,6 +10,7 @@ from lambent.kit import Context
 from .. import keys
 from ..common.ids import new_id
 from ..errors import BadRequestException, not_found
+from ..limits import VPC_LINKS_MAX, refuse_more
 from ..model import VpcLink
 from ..patching import ALL, Patcher, Rule, text
 from ..service import operation, page_of, read_tags
@@ -50,6 +51,8 @@ def create_vpc_link(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[
     targets = tuple(req["targetArns"])
     if len(targets) != 1 or ":loadbalancer/net/" not in targets[0]:
         raise BadRequestException("A VPC link must have exactly one target: the ARN of a network load balancer")
+    place = (ctx.account, ctx.region)
+    refuse_more(tx, keys.vpc_links, place, VPC_LINKS_MAX, "VPC links for this account", "VPC links")
     made = VpcLink(
         id=new_id(ctx.cloud.ids, 6),
         name=req["name"],
