@@ -341,3 +341,39 @@ def test_websocket_apis() -> None:
         await api("DeleteIntegration", **id)
 
     with_api(scenario, ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action")
+
+
+ROLE = "arn:aws:iam::000000000000:role/r"
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_a_role_is_handed_on_only_by_those_who_may_pass_it(allowed: bool) -> None:
+    async def scenario(api: Api) -> None:
+        call = api.cloud.call
+        await call("iam", "CreateUser", UserName="u")
+        statements: list[dict[str, Any]] = [{"Effect": "Allow", "Action": "apigateway:*", "Resource": "*"}]
+        if allowed:
+            condition = {"StringEquals": {"iam:PassedToService": "apigateway.amazonaws.com"}}
+            passing = {"Effect": "Allow", "Action": "iam:PassRole", "Resource": ROLE, "Condition": condition}
+            statements.append(passing)
+        document = json.dumps({"Version": "2012-10-17", "Statement": statements})
+        await call("iam", "PutUserPolicy", UserName="u", PolicyName="p", PolicyDocument=document)
+        found = (await call("iam", "GetUser", UserName="u"))["User"]
+        caller = Caller(kind=Principal.USER, account=ACCOUNT, arn=found["Arn"], user_id=found["UserId"])
+        integration = {"type": "aws_proxy", "uri": FUNCTION, "payloadFormatVersion": "2.0", "credentials": ROLE}
+        paths = {"/a": {"get": {"x-amazon-apigateway-integration": integration}}}
+        body = json.dumps({"openapi": "3.0.1", "info": {"title": "x"}, "paths": paths})
+        function = {"IntegrationType": "AWS_PROXY", "IntegrationUri": FUNCTION, "PayloadFormatVersion": "2.0"}
+        asked: list[tuple[str, dict[str, Any]]] = [
+            ("CreateIntegration", {"ApiId": api.id, "CredentialsArn": ROLE, **function}),
+            ("ImportApi", {"Body": body}),
+            ("CreateApi", {"Name": "q", "ProtocolType": "HTTP", "Target": FUNCTION, "CredentialsArn": ROLE}),
+        ]
+        for operation, params in asked:
+            if allowed:
+                await call("apigatewayv2", operation, caller, **params)
+                continue
+            with pytest.raises(Exception, match="is not authorized to perform: iam:PassRole"):
+                await call("apigatewayv2", operation, caller, **params)
+
+    with_api(scenario)

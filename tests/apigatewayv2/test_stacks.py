@@ -56,6 +56,7 @@ Resources:
       StageName: dev
       AutoDeploy: true
       StageVariables: {v: "1"}
+      DefaultRouteSettings: {ThrottlingBurstLimit: 7, DetailedMetricsEnabled: true}
       RouteSettings: {"GET /pets": {"ThrottlingBurstLimit": "5", "ThrottlingRateLimit": "1.5"}}
   Domain:
     Type: AWS::ApiGatewayV2::DomainName
@@ -110,6 +111,9 @@ def test_an_api_by_its_parts() -> None:
 
         changed = PARTS.replace('{"overwrite:header.x": a, "append:header.y": b}', '{"append:header.y": c}')
         changed = changed.replace('StageVariables: {v: "1"}', 'StageVariables: {w: "2"}')
+        changed = changed.replace(
+            "{ThrottlingBurstLimit: 7, DetailedMetricsEnabled: true}", "{DetailedMetricsEnabled: true}"
+        )
         changed = changed.replace("      CorsConfiguration: {AllowOrigins: [!Ref Origin]}\n", "")
         changed = changed.replace("Tags: {a: b}", "Tags: {c: d}").replace("ApiMappingKey: v1", "ApiMappingKey: v2")
         await c.cfn("UpdateStack", StackName="s", TemplateBody=changed)
@@ -118,6 +122,7 @@ def test_an_api_by_its_parts() -> None:
         assert integration["RequestParameters"] == {"append:header.y": "c"}
         stage = await v2("apigatewayv2", "GetStage", ApiId=api, StageName="dev")
         assert stage["StageVariables"] == {"w": "2"}
+        assert stage["DefaultRouteSettings"] == {"DetailedMetricsEnabled": True}
         shown = await v2("apigatewayv2", "GetApi", ApiId=api)
         assert "CorsConfiguration" not in shown
         assert shown["Tags"] == {"c": "d"}
@@ -198,5 +203,56 @@ def test_sam() -> None:
         assert {route["RouteKey"] for route in routes} == {"GET /z/{id}", "ANY /b/{proxy+}"}
         await c.cfn("DeleteStack", StackName="s")
         assert (await c.cloud.call("apigatewayv2", "GetApis"))["Items"] == []
+
+    run(scenario)
+
+
+GUARDED = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  Api:
+    Type: AWS::Serverless::HttpApi
+    Properties:
+      DefaultRouteSettings: {ThrottlingBurstLimit: 100, ThrottlingRateLimit: 50.5}
+      Auth:
+        EnableIamAuthorizer: true
+        DefaultAuthorizer: Lam
+        Authorizers:
+          Lam:
+            FunctionArn: !GetAtt Fn.Arn
+            AuthorizerPayloadFormatVersion: 2.0
+            EnableSimpleResponses: true
+            Identity: {Headers: [Authorization], QueryStrings: [q], ReauthorizeEvery: 60}
+  Fn:
+    Type: AWS::Serverless::Function
+    Properties:
+      Runtime: python3.11
+      Handler: index.handler
+      InlineCode: "def handler(event, context): return {}"
+      Events:
+        A: {Type: HttpApi, Properties: {ApiId: !Ref Api, Path: /a, Method: get}}
+        B: {Type: HttpApi, Properties: {ApiId: !Ref Api, Path: /b, Method: any, Auth: {Authorizer: AWS_IAM}}}
+        C: {Type: HttpApi, Properties: {ApiId: !Ref Api, Path: /c, Method: any, Auth: {Authorizer: NONE}}}
+Outputs:
+  Api: {Value: !Ref Api}
+"""
+
+
+@pytest.mark.slow
+def test_authorizers_of_sam() -> None:
+    async def scenario(c: Cloud) -> None:
+        capabilities = ["CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND"]
+        await c.cfn("CreateStack", StackName="s", TemplateBody=GUARDED, Capabilities=capabilities)
+        stack = await c.stack()
+        assert stack["StackStatus"] == "CREATE_COMPLETE", stack
+        api = _outputs(stack)["Api"]
+        routes = (await c.cloud.call("apigatewayv2", "GetRoutes", ApiId=api))["Items"]
+        kinds = {route["RouteKey"]: route["AuthorizationType"] for route in routes}
+        assert kinds == {"GET /a": "CUSTOM", "ANY /b": "AWS_IAM", "ANY /c": "NONE"}
+        (authorizer,) = (await c.cloud.call("apigatewayv2", "GetAuthorizers", ApiId=api))["Items"]
+        assert authorizer["IdentitySource"] == ["$request.header.Authorization", "$request.querystring.q"]
+        assert (authorizer["AuthorizerPayloadFormatVersion"], authorizer["EnableSimpleResponses"]) == ("2.0", True)
+        stage = await c.cloud.call("apigatewayv2", "GetStage", ApiId=api, StageName="$default")
+        assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] == 50.5
 
     run(scenario)

@@ -156,6 +156,7 @@ def test_domain_names_and_mappings() -> None:
 def test_the_longest_path_wins(path: str, found: str, rest: str) -> None:
     async def run() -> None:
         cloud = TestCloud()
+        await _domain(cloud, "d.example")
         for base in ("", "a", "a/b"):
             mapping = Mapping(id=f"i{base}", domain="d.example", path=base, api="x", stage="s", kind="HTTP")
             await cloud.store.write(lambda tx, mapping=mapping: domains.put_mapping(tx, mapping))
@@ -163,6 +164,25 @@ def test_the_longest_path_wins(path: str, found: str, rest: str) -> None:
         assert matched is not None
         assert (matched[0].path, matched[1]) == (found, rest)
         assert await cloud.store.read(lambda tx: domains.match(tx, "e.example", path)) is None
+
+    asyncio.run(run())
+
+
+def test_a_wildcard_domain_answers_for_all_below_it() -> None:
+    async def run() -> None:
+        cloud = TestCloud()
+        await _domain(cloud, "*.d.example")
+        await _domain(cloud, "own.d.example")
+        mapping = Mapping(id="i", domain="*.d.example", path="", api="x", stage="s", kind="HTTP")
+        await cloud.store.write(lambda tx: domains.put_mapping(tx, mapping))
+        for name, known in (
+            ("a.d.example", True),
+            ("own.d.example", False),
+            ("d.example", False),
+            ("a.b.d.example", False),
+        ):
+            matched = await cloud.store.read(lambda tx, name=name: domains.match(tx, name, "/x"))
+            assert (matched is not None) is known, name
 
     asyncio.run(run())
 

@@ -15,6 +15,8 @@ from .base import Handler, HandlerFailed, Physical, Work, chosen
 _SERVICE: Final = "apigatewayv2"
 _NOT_FOUND: Final = ("NotFoundException",)
 _PAGE: Final = "500"
+_MERGED: Final = ("RequestParameters", "ResponseParameters", "StageVariables")
+"""Maps of which an update changes the entries that it names: one that is gone has to be set to nothing."""
 
 
 def _refuse(work: Work, properties: Mapping[str, Any], built: set[str]) -> None:
@@ -41,7 +43,7 @@ def _differing(old: Mapping[str, Any], new: Mapping[str, Any], names: tuple[str,
             continue
         if after is None:
             after = _cleared(before)
-        if isinstance(before, dict) and isinstance(after, dict):
+        if name in _MERGED and isinstance(before, dict) and isinstance(after, dict):
             after = {**{key: _cleared(value) for key, value in before.items() if key not in after}, **after}
         if after is not None:
             found[name] = after
@@ -303,6 +305,20 @@ def _arn(work: Work, id: str, *more: str) -> str:
     return "/".join((f"arn:aws:apigateway:{work.region}::/apis/{id}", *more))
 
 
+class Route(Part):
+    """AWS::ApiGatewayV2::Route. Its id is the route's."""
+
+    async def update(self, work: Work, physical: Physical, old: dict[str, Any], new: dict[str, Any]) -> Physical:
+        """Change what differs; request parameters that are no longer named are removed."""
+        before, after = old.get("RequestParameters", {}), new.get("RequestParameters", {})
+        for key in before.keys() - after.keys():
+            place = {"ApiId": new["ApiId"], "RouteId": physical.id, "RequestParameterKey": key}
+            await work.attempt(_NOT_FOUND, _SERVICE, "DeleteRouteRequestParameter", **place)
+        kept = {key: value for key, value in before.items() if key in after}
+        await super().update(work, physical, {**old, "RequestParameters": kept}, {**new, "RequestParameters": after})
+        return physical
+
+
 class Stage(Part):
     """AWS::ApiGatewayV2::Stage. Its id is its name."""
 
@@ -428,7 +444,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
     "AWS::ApiGatewayV2::Model": Part(
         Noun("Model", "ModelId", _API, ("ContentType", "Description", "Name", "Schema"), "Name", ("ModelId",), _model)
     ),
-    "AWS::ApiGatewayV2::Route": Part(Noun("Route", "RouteId", _API, _ROUTE, "RouteKey", ("RouteId",), _route)),
+    "AWS::ApiGatewayV2::Route": Route(Noun("Route", "RouteId", _API, _ROUTE, "RouteKey", ("RouteId",), _route)),
     "AWS::ApiGatewayV2::RouteResponse": Part(
         Noun(
             "RouteResponse",

@@ -152,8 +152,11 @@ def delete_mapping(tx: Transaction, mapping: Mapping) -> None:
 
 def match(tx: Reader, domain: str, path: str) -> tuple[Mapping, str] | None:
     """The mapping with the longest path that `path` (with its leading slash) lies below, and the rest of the path,
-    which begins with a slash or is empty; None when no mapping fits."""
+    which begins with a slash or is empty; None when no mapping fits. A name that is no domain's may belong to one with
+    a wildcard (`*.example.com`)."""
     name = normal(domain)
+    if domains.get(tx, name) is None:
+        name = f"*.{name.partition('.')[2]}"
     head = path[1 : PATH_CHARACTERS_MAX + 2]
     while True:
         rest = path[len(head) + 1 :] if head else path

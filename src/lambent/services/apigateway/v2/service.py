@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, TypeVar
 from urllib.parse import quote
 
 from lambent import model
 from lambent.contracts.ports import Reader, Transaction
-from lambent.kit import Context, Service
+from lambent.kit import Check, Context, Service
 from lambent.kit.paging import page, unseal
 from lambent.kit.service import TxMode
 
 from ..common.ids import new_id
+from ..openapi.document import Unreadable, load
 from . import keys
 from .deploying import deploy_automatically
 from .errors import BadRequestException, missing
@@ -21,6 +22,8 @@ from .model import Api
 apigatewayv2 = Service("apigatewayv2", iam="apigateway")
 Handler = TypeVar("Handler", bound=Callable[..., Any])
 R = TypeVar("R")
+PRINCIPAL: Final = "apigateway.amazonaws.com"
+_ARN: Final = "ResourceArn"
 _PAGE: Final = 100
 _PAGE_MAX: Final = 500
 _NAMES: Final[Mapping[str, str]] = {name.lower(): name for name in model.service_model("apigatewayv2").operations}
@@ -28,7 +31,7 @@ _NAMES: Final[Mapping[str, str]] = {name.lower(): name for name in model.service
 
 def operation(tx: TxMode, unbuilt: tuple[str, ...] = ()) -> Callable[[Handler], Handler]:
     """Register a handler. IAM is asked, as on AWS, about the HTTP method on the path of the operation:
-    `apigateway:PATCH` on `arn:aws:apigateway:REGION::/apis/ID/routes/ID`."""
+    `apigateway:PATCH` on `arn:aws:apigateway:REGION::/apis/ID/routes/ID`; and about roles that the request hands on."""
 
     def register(fn: Handler) -> Handler:
         modelled = model.service_model("apigatewayv2").operations[_NAMES[fn.__name__.replace("_", "")]]
@@ -38,18 +41,40 @@ def operation(tx: TxMode, unbuilt: tuple[str, ...] = ()) -> Callable[[Handler], 
             shape.trait("locationName"): name for name, shape in labels.items() if shape.trait("location") == "uri"
         }
 
-        def resource(ctx: Context, req: dict[str, Any]) -> str:
+        def authorize(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[Check]:
             path = template
             for place, name in places.items():
-                path = path.replace(
-                    f"{{{place}}}", quote(str(req.get(name, "")), safe="$" if "tags" not in path else "")
-                )
-            return f"arn:aws:apigateway:{ctx.region}::{path}"
+                # An ARN in a path (of tags) is one segment; route keys in one keep their own slashes.
+                path = path.replace(f"{{{place}}}", quote(str(req.get(name, "")), safe="$" if name == _ARN else "$/ "))
+            passing = [Check("iam:PassRole", role, {"iam:passedtoservice": PRINCIPAL}) for role in sorted(_roles(req))]
+            return [Check(action, f"arn:aws:apigateway:{ctx.region}::{path}"), *passing]
 
         action = f"apigateway:{modelled.http['method']}"
-        return apigatewayv2.operation(tx=tx, action=action, resource=resource, unbuilt=unbuilt)(fn)
+        return apigatewayv2.operation(tx=tx, authorize=authorize, unbuilt=unbuilt)(fn)
 
     return register
+
+
+def _roles(req: Mapping[str, Any]) -> set[str]:
+    """The roles that a request hands on to API Gateway, those in a document that is imported too."""
+    given = {req.get("CredentialsArn"), req.get("AuthorizerCredentialsArn")}
+    if isinstance(req.get("Body"), str):
+        try:
+            given |= set(named(load(req["Body"].encode()), ("credentials", "authorizerCredentials")))
+        except Unreadable:
+            pass  # the handler says so
+    return {role for role in given if isinstance(role, str) and ":role/" in role}
+
+
+def named(value: Any, names: tuple[str, ...]) -> Iterator[Any]:
+    """Every value, at any depth, of a member called one of `names`."""
+    pending = [value]
+    while pending:
+        one = pending.pop()
+        if isinstance(one, dict):
+            yield from (found for name, found in one.items() if name in names)
+        if isinstance(one, dict | list):
+            pending.extend(one.values() if isinstance(one, dict) else one)
 
 
 def the_api(ctx: Context, tx: Reader, req: Mapping[str, Any]) -> Api:

@@ -165,7 +165,9 @@ def get_integration_responses(ctx: Context, tx: Reader, req: dict[str, Any]) -> 
 @operation(tx="write")
 def update_integration_response(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     api = the_api(ctx, tx, req)
-    new = replace(_the_response(tx, api, req), **fields(req, INTEGRATION_RESPONSE))
+    old, given = _the_response(tx, api, req), fields(req, INTEGRATION_RESPONSE)
+    given["response_parameters"] = _merged(old.response_parameters, given.get("response_parameters"))
+    new = replace(old, **given)
     _refuse_taken(tx, api, new)
     keys.integration_responses.put(tx, new, api.id, new.integration, new.id)
     changed(ctx, tx, api)

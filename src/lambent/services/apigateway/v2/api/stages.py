@@ -15,7 +15,7 @@ from ..checks import check_settings, check_stage_name
 from ..errors import BadRequestException, ConflictException, full, missing
 from ..model import STAGES_MAX, Api, Stage
 from ..service import changed, operation, paged, the_api
-from ..views import SETTINGS, STAGE, access_log, fields, settings_of, show_stage
+from ..views import STAGE, access_log, fields, settings_of, show_stage
 
 
 def the_stage(tx: Reader, api: Api, req: dict[str, Any]) -> Stage:
@@ -36,8 +36,7 @@ def _configured(tx: Reader, api: Api, stage: Stage, req: dict[str, Any]) -> Stag
             raise BadRequestException("Deployment id does not exist")
     check_settings(tx, api, req.get("RouteSettings") or {}, req.get("DefaultRouteSettings") or {})
     if req.get("DefaultRouteSettings") is not None:
-        default = replace(new.default_settings, **fields(req["DefaultRouteSettings"], SETTINGS))
-        new = replace(new, default_settings=default)
+        new = replace(new, default_settings=settings_of(req["DefaultRouteSettings"]))
     if req.get("RouteSettings") is not None:
         settings = {key: settings_of(value) for key, value in req["RouteSettings"].items()}
         new = replace(new, route_settings={**new.route_settings, **settings})
