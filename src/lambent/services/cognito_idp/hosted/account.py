@@ -16,6 +16,8 @@ from .site import Site, client_of, form_is_ours, form_token, redirect
 
 _STALE: Final = "This page was open for too long. Please try again."
 _KINDS: Final = {"email": "email", "phone_number": "tel", "birthdate": "date"}
+_COMPLETE: Final = {"email": "email", "phone_number": "tel", "birthdate": "bday", "given_name": "given-name",
+                    "family_name": "family-name", "name": "name"}  # fmt: skip
 
 
 async def _call(site: Site, client: Client, operation: str, name: str, **params: Any) -> dict[str, Any]:
@@ -61,10 +63,16 @@ def _asked_for(site: Site) -> list[str]:
 def _sign_up_fields(site: Site, given: dict[str, str]) -> list[Field]:
     kinds = site.pool.signs_in_by
     label = "Username" if not kinds else " or ".join(kind.replace("_number", " number") for kind in kinds).capitalize()
-    found = [Field("username", label, "email" if tuple(kinds) == ("email",) else "text", given.get("username", ""))]
+    found = [
+        Field(
+            "username", label, "email" if tuple(kinds) == ("email",) else "text", given.get("username", ""), "username"
+        )
+    ]
     for name in _asked_for(site):
         text = name.replace("_", " ").capitalize()
-        found.append(Field(name, text, _KINDS.get(name, "text"), given.get(name, ""), required=not kinds))
+        found.append(
+            Field(name, text, _KINDS.get(name, "text"), given.get(name, ""), _COMPLETE.get(name, ""), not kinds)
+        )
     return [*found, Field("password", "Password", "password", complete="new-password")]
 
 
