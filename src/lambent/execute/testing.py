@@ -11,7 +11,7 @@ from lambent.services.apigateway.model import Authorizer, Method, Resource, Snap
 from lambent.services.apigateway.testing import Tested, TestedAuthorizer
 
 from .addresses import Found
-from .rest import cognito, custom, logs, pipeline
+from .rest import custom, logs, pipeline
 from .rest.exchange import Exchange
 from .rest.plan import Plan, Route
 from .rest.refusals import Refusal
@@ -87,6 +87,8 @@ class TestingRoom(Room):
         x.note(f"Starting authorizer: {authorizer.id} for request: {x.request_id}")
         try:
             if authorizer.type == "COGNITO_USER_POOLS":
+                from .rest import cognito  # deferred, as in `rest.authorization`
+
                 await cognito.authorize(x)
                 claims = (x.authorizer or {}).get("claims", {})
                 return self._tested(x, 200, claims=claims)

@@ -9,7 +9,7 @@ import pytest
 
 from lambent.kv import outbox
 from lambent.services.apigateway.model import Integration, IntegrationResponse
-from tests.execute.rest.making import INVOCATIONS, Functions, Making, echo, header, json, lambda_proxy
+from tests.execute.rest.making import INVOCATIONS, Functions, Making, echo, header, json, lambda_proxy, mock
 from tests.support import ACCOUNT, REGION, TestCloud
 
 HEADERS = {
@@ -140,6 +140,8 @@ async def test_what_a_function_answers() -> None:
         {"statusCode": 200, "unknown": 1},
         {"statusCode": "many"},
         {"statusCode": 99},
+        {"statusCode": 100},
+        {"statusCode": 600},
         {"statusCode": 200, "headers": ["a"]},
         {"statusCode": 200, "headers": {"a": {}}},
         {"statusCode": 200, "headers": {"a b": "c"}},
@@ -330,8 +332,7 @@ async def test_templates_see_no_headers_of_the_connection() -> None:
     ]
     template = "\n".join(f"{name}=$input.params('{name}')" for name in names)
     responses = {"200": IntegrationResponse(status_code="200", templates={"application/json": template})}
-    mock = Integration(type="MOCK", templates={"application/json": '{"statusCode": 200}'}, responses=responses)
-    making.method("/", "GET", mock)
+    making.method("/", "GET", mock(responses=responses))
     await making.deploy()
     answer = await making.ask("GET", "", headers={name: "sent" for name in names if name != "Host"})
     assert isinstance(answer.body, bytes)
@@ -349,8 +350,7 @@ async def test_what_a_mapping_sends_to_the_client_under_another_name() -> None:
     parameters = {f"method.response.header.{name}": f"'param_{name}'" for name in names}
     responses = {"200": IntegrationResponse(status_code="200", parameters=parameters)}
     making = Making(TestCloud())
-    templates = {"application/json": '{"statusCode": 200}'}
-    making.method("/", "GET", Integration(type="MOCK", templates=templates, responses=responses))
+    making.method("/", "GET", mock(responses=responses))
     await making.deploy()
     answer = await making.ask("GET", "")
     sent = {name: value for name, value in answer.headers if value.startswith("param_")}

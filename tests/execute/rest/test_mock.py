@@ -228,3 +228,14 @@ async def test_default_gateway_responses_stand_for_the_rest() -> None:
     assert header(answer, "access-control-allow-origin") == "*"
     answer = await making.ask("GET", "/broken")
     assert (answer.status, json(answer)) == (500, {"oh": "no"})
+
+
+async def test_an_answer_without_a_body_has_none() -> None:
+    making = Making(TestCloud())
+    making.method("/", "OPTIONS", mock("body", status="204"))
+    override = '#set($context.responseOverride.status = 101){"statusCode": 200}'
+    making.method("/early", "GET", mock("{}", templates={"application/json": override}))
+    await making.deploy()
+    answer = await making.ask("OPTIONS", "")
+    assert (answer.status, answer.body) == (204, b"")
+    assert (await making.ask("GET", "/early")).status == 500, "an answer that is none yet would confuse the client"

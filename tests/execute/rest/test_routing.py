@@ -11,7 +11,7 @@ from lambent.execute.addresses import spot
 from lambent.execute.rest.router import Router
 from lambent.services.apigateway.common import domains
 from tests.execute.rest.making import Making, header, json, mock
-from tests.support import TestCloud
+from tests.support import ACCOUNT, REGION, TestCloud
 
 
 def router(*templates: str) -> Router[str]:
@@ -101,6 +101,10 @@ async def test_a_custom_domain_maps_by_the_longest_base_path() -> None:
     await making.deploy("prod")
 
     def place(tx: Transaction) -> None:
+        name = domains.DomainName(
+            name="api.example.com", account=ACCOUNT, region=REGION, endpoint_type="REGIONAL", created_ms=0, target=""
+        )
+        domains.put_domain(tx, name)
         for path, stage in (("", "dev"), ("shop", "prod"), ("free", "")):
             mapping = domains.Mapping(
                 id=path or "none", domain="api.example.com", path=path, api=making.id, stage=stage, kind="REST"

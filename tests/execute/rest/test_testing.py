@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lambent.execute.testing import TestingRoom
 from lambent.services.apigateway.model import Authorizer
-from tests.execute.rest.making import INVOCATIONS, Functions, Making, lambda_proxy
+from tests.execute.rest.making import FUNCTION, INVOCATIONS, Functions, Making, lambda_proxy
 from tests.execute.rest.test_authorization import grant
 from tests.support import TestCloud
 
@@ -41,6 +41,18 @@ async def test_a_method_is_tested_without_a_stage() -> None:
         "Method request headers: {content-type=application/json}",
         'Method request body before transformations: {"test": "val123"}',
     ]
+    address = f"https://lambda.us-east-1.amazonaws.com/2015-03-31/functions/{FUNCTION}foo/invocations"
+    assert texts[6] == f"Endpoint request URI: {address}"
+    assert texts[7].startswith("Endpoint request headers: {x-amzn-lambda-integration-tag=")
+    assert texts[8].startswith('Endpoint request body after transformations: {"resource":"/foo/{id}"')
+    assert texts[9:11] == [
+        f"Sending request to {address}",
+        "Received response. Status: 200, Integration latency: 0 ms",
+    ]
+    assert texts[11].startswith("Endpoint response headers: {Content-Type=application/json, Content-Length=")
+    assert texts[12].startswith('Endpoint response body before transformations: {"statusCode":200,')
+    assert texts[13] == 'Method response body after transformations: response: {"test": "val123"}'
+    assert texts[14].startswith("Method response headers: {Content-Type=application/json, X-Amzn-Trace-Id=Root=1-")
     assert texts[-2:] == ["Successfully completed execution", "Method completed with status: 200"]
     assert lines[1].startswith("Tue Nov 14 22:13:20 UTC 2023 : ")
     event = made.events[0][1]

@@ -20,7 +20,7 @@ from lambent.contracts.caller import ANONYMOUS, Caller, Credential
 from lambent.contracts.errors import ServiceError
 
 from ..authorizers import ACTION, resource_policies
-from . import cognito, custom
+from . import custom
 from .exchange import Exchange
 from .refusals import Refusal
 
@@ -92,6 +92,8 @@ async def _custom(x: Exchange) -> None:
 
 
 async def _cognito(x: Exchange) -> None:
+    from . import cognito  # deferred: it loads a library of tokens, which most APIs do without
+
     await cognito.authorize(x)
     if x.plan.policy:
         _require(x, ask(x, ANONYMOUS), "anonymous")

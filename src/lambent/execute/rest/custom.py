@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from functools import lru_cache
 from typing import Any, Final
 
 import orjson
@@ -18,6 +16,8 @@ from lambent.services.apigateway.model import Authorizer
 from .. import calls
 from ..authorizers import InvalidAnswer, Verdict, decide, read
 from ..caching import Kept
+from ..mapping import MappingError, patterns
+from ..mapping.budget import Budget
 from . import variables
 from .events import authorizer_event
 from .exchange import Exchange
@@ -78,17 +78,12 @@ def sources(x: Exchange, authorizer: Authorizer) -> tuple[str, ...]:
     return tuple(value or "" for value in found)
 
 
-@lru_cache(256)
-def _compiled(pattern: str) -> re.Pattern[str] | None:
-    try:
-        return re.compile(pattern)
-    except re.error:
-        return None
-
-
 def _matches(pattern: str, token: str) -> bool:
-    compiled = _compiled(pattern)
-    return compiled is not None and compiled.match(token[:8192]) is not None
+    """Whether all of a token matches; not where the expression is none, or takes too long on it."""
+    try:
+        return patterns.matches(patterns.compiled(pattern), token, Budget())
+    except MappingError:
+        return False
 
 
 async def consult(x: Exchange, authorizer: Authorizer, sources: tuple[str, ...]) -> Verdict:

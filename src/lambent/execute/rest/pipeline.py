@@ -25,6 +25,8 @@ from .headers import clean
 from .refusals import Refusal, misconfigured, write
 
 BODY_BYTES_MAX = 10 * 1024 * 1024
+BODILESS = frozenset((204, 304))
+"""Statuses whose answers end with their headers, whatever a backend says."""
 
 _log = logging.getLogger("lambent.execute")
 
@@ -34,6 +36,8 @@ async def answer(x: Exchange) -> Response:
     try:
         try:
             made = await _serve(x)
+            if not 200 <= made.status <= 599:
+                made = refused(x, misconfigured(f"{made.status} is no status of an answer."))
         except Refusal as refusal:
             made = refused(x, refusal)
         except BodyBroken:
@@ -102,8 +106,9 @@ def finish(x: Exchange, made: Answer) -> Response:
     if x.refusal is None:
         headers.append(("X-Amzn-Trace-Id", x.trace_id))
     headers.extend(x.warnings)
-    body = compression.compress(x, made)
-    return Response(made.status, headers, body)
+    if made.status in BODILESS:
+        return Response(made.status, headers, b"")
+    return Response(made.status, headers, compression.compress(x, made))
 
 
 async def tested(x: Exchange) -> Answer:

@@ -21,6 +21,9 @@ from . import uris
 from .roles import caller_of
 
 _KEYS: Final = frozenset(("statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded"))
+PAYLOAD_BYTES_MAX: Final = 6 * 1024 * 1024
+"""What a function takes at once."""
+_SHOWN_MAX: Final = 1024
 _MALFORMED: Final = "Execution failed due to configuration error: Malformed Lambda proxy response"
 
 
@@ -43,7 +46,10 @@ async def run(x: Exchange, arn: str, payload: bytes, *, wait: bool = True) -> Ou
     Without `wait` it runs later, by itself, and the outcome is empty."""
     integration = x.route.integration
     assert integration is not None
-    x.note(f"Endpoint request body after transformations: {payload.decode('utf-8', 'replace')[:1000]}")
+    if len(payload) > PAYLOAD_BYTES_MAX:
+        raise Refusal("REQUEST_TOO_LARGE")
+    _before(x, arn, payload)
+    began_ns = x.cloud.clock.now_ns()
     try:
         if integration.credentials:
             credential = await caller_of(x, integration.credentials)
@@ -60,8 +66,35 @@ async def run(x: Exchange, arn: str, payload: bytes, *, wait: bool = True) -> Ou
         x.backend.error = str(error)
         raise misconfigured(f"Invalid permissions on Lambda function, or it cannot run: {error}") from None
     x.backend.status = 200
-    x.note(f"Endpoint response body before transformations: {outcome.payload.decode('utf-8', 'replace')[:1000]}")
+    _after(x, outcome, (x.cloud.clock.now_ns() - began_ns) // 1_000_000)
     return outcome
+
+
+def _before(x: Exchange, arn: str, payload: bytes) -> None:
+    """The execution log's lines about what is asked."""
+    if x.lines is None:
+        return
+    address = f"https://lambda.{x.found.region}.amazonaws.com/2015-03-31/functions/{arn}/invocations"
+    x.note(f"Endpoint request URI: {address}")
+    headers = f"x-amzn-lambda-integration-tag={x.request_id}, x-amzn-apigateway-api-id={x.found.api}, Accept={JSON}, "
+    x.note(f"Endpoint request headers: {{{headers}User-Agent=AmazonAPIGateway_{x.found.api}}}")
+    x.note(f"Endpoint request body after transformations: {_shown(payload)}")
+    x.note(f"Sending request to {address}")
+
+
+def _after(x: Exchange, outcome: Outcome, latency_ms: int) -> None:
+    """The execution log's lines about what came back."""
+    if x.lines is None:
+        return
+    x.note(f"Received response. Status: 200, Integration latency: {latency_ms} ms")
+    headers = f"Content-Type={JSON}, Content-Length={len(outcome.payload)}, X-Amzn-Trace-Id={x.trace_id}"
+    x.note(f"Endpoint response headers: {{{headers}}}")
+    x.note(f"Endpoint response body before transformations: {_shown(outcome.payload)}")
+
+
+def _shown(payload: bytes) -> str:
+    text = payload.decode("utf-8", "replace")
+    return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]} [TRUNCATED]"
 
 
 def parse(x: Exchange, payload: bytes) -> Answer:
@@ -86,7 +119,7 @@ def _status(given: Any) -> int:
         status = int(given)
     except (TypeError, ValueError):
         raise misconfigured(_MALFORMED, 502) from None
-    if isinstance(given, bool) or not 100 <= status <= 599:
+    if isinstance(given, bool) or not 200 <= status <= 599:
         raise misconfigured(_MALFORMED, 502)
     return status
 
