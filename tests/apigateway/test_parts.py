@@ -98,6 +98,20 @@ async def test_models_refer_to_models() -> None:
     assert await refused(cloud.update("UpdateModel", patch("replace", "/name", "N"), modelName="One")) == (BAD, name)
 
 
+async def test_models_that_mean_too_much_are_bounded() -> None:
+    cloud = await RestCloud.with_api()
+    base = f"https://apigateway.amazonaws.com/restapis/{cloud.api_id}/models/"
+    for at in range(12):
+        properties = {f"p{n}": {"$ref": f"{base}M{at + 1}"} for n in range(8)}
+        schema = json.dumps({"type": "object", "properties": properties})
+        await cloud.do("CreateModel", name=f"M{at}", contentType="application/json", schema=schema)
+    template = (await cloud.do("GetModelTemplate", modelName="M0"))["value"]
+    assert len(template.splitlines()) < 20_000
+    deep = '{"a":' * 200 + "{}" + "}" * 200
+    wrong = cloud.do("CreateModel", name="Deep", contentType="application/json", schema=deep)
+    assert (await refused(wrong))[0] == BAD
+
+
 # -- validators -------------------------------------------------------------------------------------------------------
 
 

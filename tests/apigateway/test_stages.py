@@ -189,6 +189,19 @@ async def test_wildcard_settings_are_removed() -> None:
     assert await cloud.change(patch("remove", "/books/{id}/GET")) == cloud.shown()
 
 
+async def test_limits_that_are_none() -> None:
+    cloud = await StageCloud.deployed()
+    await cloud.stage()
+    for name in ("burst", "rate"):
+        path = f"/*/*/throttling/{name}Limit"
+        for value in ("x", "-2", "nan", "9" * 30):
+            refusal = (BAD, f"Invalid throttling {name} limit specified")
+            assert await refused(cloud.change(patch("replace", path, value))) == refusal
+        await cloud.change(patch("replace", path, "-1"))
+    percent = patch("replace", "/canarySettings/percentTraffic", "101")
+    assert (await refused(cloud.change(percent)))[0] == BAD
+
+
 async def test_access_logs() -> None:
     cloud = await StageCloud.deployed()
     await cloud.stage(description="dev stage")

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from lambent.contracts.ports import Reader
 
-from . import keys
+from . import keys, schemas
 from .errors import BadRequestException, ConflictException, invalid_mapping
 from .model import Authorizer, Method, MethodResponse, Model, Resource, Validator
 
@@ -245,9 +245,9 @@ def check_model(made: Model) -> Model:
     if made.schema and made.content_type.endswith("json"):
         try:
             schema = json.loads(made.schema)
-        except ValueError:
+        except (ValueError, RecursionError):
             schema = None
-        if not isinstance(schema, dict):
+        if not isinstance(schema, dict) or schemas.too_deep(schema):
             raise BadRequestException(
                 "Invalid model specified: Validation Result: warnings : [], errors : [Invalid model schema specified]"
             )

@@ -89,7 +89,8 @@ def page_of(items: Iterable[T], req: Mapping[str, Any], key: Callable[[T], str],
     ordered = sorted(items, key=key)
     position = req.get("position")
     if position:
-        after = unseal(position, lambda _: BadRequestException("Invalid position parameter specified")).decode()
+        sealed = unseal(position, lambda _: BadRequestException("Invalid position parameter specified"))
+        after = sealed.decode("utf-8", "replace")
         ordered = [item for item in ordered if key(item) > after]
     result: dict[str, Any] = {"items": [show(item) for item in ordered[:limit]]}
     if len(ordered) > limit:

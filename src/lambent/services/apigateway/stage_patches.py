@@ -20,6 +20,8 @@ from .staging import check_canary, check_variable, with_cache
 BURST_LIMIT: Final = 5000
 RATE_LIMIT: Final = 10_000.0
 """What an account may at most ask for, which settings begin with: requests at once, and a second."""
+NO_LIMIT: Final = -1
+_BURST_MAX: Final = 2**31 - 1
 _SETTINGS: Final = (
     "metrics/enabled, logging/dataTrace, logging/loglevel, throttling/burstLimit throttling/rateLimit "
     "caching/ttlInSeconds, caching/enabled, caching/dataEncrypted, caching/requireAuthorizationForCacheControl, "
@@ -155,11 +157,17 @@ def _change_strategy(settings: MethodSettings, patch: Patch) -> MethodSettings:
 
 
 def _change_burst(settings: MethodSettings, patch: Patch) -> MethodSettings:
-    return replace(settings, throttling_burst=whole(patch, "Invalid throttling burst limit specified"))
+    burst = whole(patch, "Invalid throttling burst limit specified")
+    if not NO_LIMIT <= burst <= _BURST_MAX:
+        raise BadRequestException("Invalid throttling burst limit specified")
+    return replace(settings, throttling_burst=burst)
 
 
 def _change_rate(settings: MethodSettings, patch: Patch) -> MethodSettings:
-    return replace(settings, throttling_rate=_number(patch, "Invalid throttling rate limit specified"))
+    rate = _number(patch, "Invalid throttling rate limit specified")
+    if not NO_LIMIT <= rate <= _BURST_MAX:
+        raise BadRequestException("Invalid throttling rate limit specified")
+    return replace(settings, throttling_rate=rate)
 
 
 _METHOD: Final[Mapping[tuple[str, str], Change]] = {

@@ -160,7 +160,7 @@ def read_policy(api: RestApi, policy: str) -> str:
                     statement[element] = _whole(api, statement[element])
         text = json.dumps(document, separators=(",", ":"))
         parse_document(text, "resource")
-    except (MalformedPolicyDocument, ValueError):
+    except (MalformedPolicyDocument, ValueError, RecursionError):
         raise BadRequestException(_BAD_POLICY) from None
     return text
 
