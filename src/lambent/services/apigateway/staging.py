@@ -20,7 +20,7 @@ STAGES_MAX: Final = 10
 CACHE_SIZES: Final = ("0.5", "1.6", "6.1", "13.5", "28.4", "58.2", "118", "237")
 _NAME: Final = re.compile(r"[a-zA-Z0-9_\-]{1,128}", re.ASCII).fullmatch
 _VARIABLE: Final = re.compile(r"[a-zA-Z0-9_]+", re.ASCII).fullmatch
-_VARIABLE_VALUE: Final = re.compile(r"[A-Za-z0-9\-._~:/?#&=, @%+]*", re.ASCII).fullmatch
+_VARIABLE_VALUE: Final = re.compile(r"[A-Za-z0-9\-._~:/?#&=, ]*", re.ASCII).fullmatch
 
 
 def create(ctx: Context, tx: Transaction, api: RestApi, req: Mapping[str, Any], deployment: str) -> Stage:
@@ -105,7 +105,10 @@ def check_variable(name: str, value: str) -> None:
             f"Stage variable names must only contain alphanumeric characters and underscores: {name}"
         )
     if not _VARIABLE_VALUE(value):
-        raise BadRequestException(f"Stage variable value contains invalid characters: {name}")
+        raise BadRequestException(
+            f"Invalid stage variable value: {value}. Please use values with alphanumeric characters and the symbols "
+            "' ', -', '.', '_', ':', '/', '?', '&', '=', and ','."
+        )
 
 
 def read_canary(tx: Reader, api: str, given: Mapping[str, Any] | None, deployment: str) -> Canary | None:
