@@ -24,22 +24,28 @@ _ACTION = "execute-api:ManageConnections"
 _MARK = "/@connections/"
 
 
-def locate(tx: Reader, request: Request | None) -> tuple[str, str]:
-    """API id and stage that a request is addressed to; `ForbiddenException` when there is no such WebSocket API."""
-    if request is None:
-        raise ForbiddenException("A call of the management API needs the address of an API and stage.")
+def spot(request: Request) -> tuple[str, str] | None:
+    """API id and stage that an address says by itself; None for one that only custom domains can tell."""
     front = request.path.partition(_MARK)[0]
     label, mark, _ = request.host.partition(f".{LABEL}.")
     if front.startswith(PATH_PREFIX):
         api, _, stage = front.removeprefix(PATH_PREFIX).partition("/")
-    elif mark:
-        api, stage = label, front[1:]
-    else:
-        found = domains.match(tx, request.host, front or "/")
-        if found is None:
+        return api, stage
+    return (label, front[1:]) if mark else None
+
+
+def locate(tx: Reader, request: Request | None) -> tuple[str, str]:
+    """API id and stage that a request is addressed to; `ForbiddenException` when there is no such WebSocket API."""
+    if request is None:
+        raise ForbiddenException("A call of the management API needs the address of an API and stage.")
+    found = spot(request)
+    if found is None:
+        mapped = domains.match(tx, request.host, request.path.partition(_MARK)[0] or "/")
+        if mapped is None:
             raise ForbiddenException
-        mapping, rest = found
-        api, stage = mapping.api, mapping.stage or rest[1:]
+        mapping, rest = mapped
+        found = mapping.api, mapping.stage or rest[1:]
+    api, stage = found
     place = ids.find(tx, api)
     if place is None or place.kind != "WEBSOCKET" or v2.get_stage(tx, api, stage) is None:
         raise ForbiddenException
@@ -56,6 +62,10 @@ def _authorize(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[Check]:
 
 
 async def _address(ctx: Context) -> tuple[str, str]:
+    """Where the request is addressed to, which authorization has found to be there."""
+    found = spot(ctx.request) if ctx.request is not None else None
+    if found is not None:
+        return found
     return await ctx.cloud.store.read(lambda tx: locate(tx, ctx.request))
 
 
