@@ -6,6 +6,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import orjson
+
 from lambent.contracts.errors import NotBuilt
 from lambent.contracts.http import BodyTooLarge, Request, Response
 from lambent.contracts.ports import Cloud, Reader
@@ -22,7 +24,6 @@ from .exchange import Exchange, short_id
 from .mapping import mapped_answer
 from .measuring import finish
 from .memory import Memory
-from .plan import Plan
 from .refusals import Refusal
 
 RATE_MAX: Final = 10_000.0
@@ -44,7 +45,7 @@ async def serve(cloud: Cloud, request: Request, found: Found) -> Response:
         answer = _refused(exchange, refused)
     except NotBuilt as unbuilt:
         exchange.backend.error = unbuilt.message
-        answer = Answer(501, [("content-type", "application/json")], _message(unbuilt.message))
+        answer = Answer(501, [("content-type", "application/json")], orjson.dumps({"message": unbuilt.message}))
     return _sent(exchange, answer)
 
 
@@ -140,14 +141,7 @@ def _refused(exchange: Exchange, refused: Refusal) -> Answer:
     return Answer(refused.status, headers, refused.body)
 
 
-def _message(text: str) -> bytes:
-    return Refusal(500).body.replace(b"Internal Server Error", text.encode())
-
-
 def _sent(exchange: Exchange, answer: Answer) -> Response:
     answer.headers.append(("apigw-requestid", exchange.request_id))
     finish(exchange, answer)
     return Response(answer.status, answer.headers, answer.body)
-
-
-__all__ = ["Plan", "serve"]

@@ -39,6 +39,7 @@ _READ: Final[Mapping[str, Read]] = MappingProxyType(
         "domainName": lambda exchange: exchange.domain,
         "domainPrefix": lambda exchange: exchange.domain.partition(".")[0],
         "error.message": lambda exchange: exchange.error or None,
+        "error.messageString": lambda exchange: orjson.dumps(exchange.error).decode() if exchange.error else None,
         "error.responseType": lambda exchange: _kind(exchange.error),
         "extendedRequestId": lambda exchange: exchange.request_id,
         "httpMethod": lambda exchange: exchange.request.method,
