@@ -28,7 +28,7 @@ from lambent.contracts.ports import Cloud, Metrics, Reader, Settings, Transactio
 from lambent.gateway.authorize import PolicyGuard
 from lambent.gateway.dispatch import Dispatcher
 from lambent.gateway.rooms import FrontDoor
-from lambent.kit import Context
+from lambent.kit import Context, calling
 from lambent.kit.measuring import Batch, Meter
 from lambent.kv import nodes
 from lambent.kv.errors import StoreError
@@ -223,6 +223,7 @@ class Node(Cloud):
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await calling.close(self)
         await self.compute.close()
         try:
             await self.relay.release()
