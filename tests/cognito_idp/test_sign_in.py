@@ -93,8 +93,8 @@ def test_tokens_say_what_aws_says() -> None:
             "email_verified": True, "phone_number": "+4915112345678", "phone_number_verified": False,
             "birthdate": "1990-02-03",
         }  # fmt: skip
-        secrets = await cloud.store.read(lambda tx: keys_of(tx, cloud.pool))
-        kids = {one["kid"]: jwt.PyJWK(one).key for one in secrets["keys"]}
+        pool_keys = await cloud.store.read(lambda tx: keys_of(tx, cloud.pool))
+        kids = {one["kid"]: jwt.PyJWK(one).key for one in pool_keys["keys"]}
         used = {jwt.get_unverified_header(result[name])["kid"] for name in ("AccessToken", "IdToken")}
         assert used == set(kids)
         for name in ("AccessToken", "IdToken"):
@@ -108,9 +108,9 @@ def test_tokens_say_what_aws_says() -> None:
 def keys_of(tx: Any, pool: str) -> dict[str, Any]:
     from lambent.services.cognito_idp import keys
 
-    secrets = keys.secrets.get(tx, pool)
-    assert secrets is not None
-    return keypairs.jwks(secrets)
+    pool_secrets = keys.pool_secrets.get(tx, pool)
+    assert pool_secrets is not None
+    return keypairs.jwks(pool_secrets)
 
 
 def test_srp_proves_the_password_and_nothing_else_does() -> None:
@@ -362,7 +362,7 @@ def test_tokens_of_other_hands_are_refused() -> None:
 async def keypairs_of(cloud: PoolCloud) -> Any:
     from lambent.services.cognito_idp import keys
 
-    return await cloud.store.read(lambda tx: keys.secrets.get(tx, cloud.pool))
+    return await cloud.store.read(lambda tx: keys.pool_secrets.get(tx, cloud.pool))
 
 
 def test_who_is_gone_or_disabled_has_no_tokens() -> None:

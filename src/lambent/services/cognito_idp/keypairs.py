@@ -47,9 +47,9 @@ def loaded(pem: str) -> RSAPrivateKey:
     return found
 
 
-def jwks(secrets: Secrets) -> dict[str, Any]:
+def jwks(pool_secrets: Secrets) -> dict[str, Any]:
     """The public halves, as they are served (RFC 7517)."""
-    return {"keys": [_jwk(id, pem) for id, pem in secrets.keys]}
+    return {"keys": [_jwk(id, pem) for id, pem in pool_secrets.keys]}
 
 
 @lru_cache(64)

@@ -57,7 +57,7 @@ from .model import (
 
 pools: Final = Table("cognito.pool", Pool)
 owned: Final = Table("cognito.owned", Owned)
-secrets: Final = Table("cognito.secrets", Secrets)
+pool_secrets: Final = Table("cognito.secrets", Secrets)
 clients: Final = Table("cognito.client", Client)
 client_pools: Final = Table("cognito.client_pool", Alias)
 users: Final = Table("cognito.user", User)
@@ -145,7 +145,7 @@ def delete_pool(tx: Transaction, pool: Pool) -> None:
             tx.delete(key)
     pools.delete(tx, pool.id)
     owned.delete(tx, pool.account, pool.region, pool.id)
-    secrets.delete(tx, pool.id)
+    pool_secrets.delete(tx, pool.id)
     counts.delete(tx, pool.id)
 
 

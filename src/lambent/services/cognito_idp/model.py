@@ -110,8 +110,8 @@ class Owned(msgspec.Struct, frozen=True):
 
 
 class Secrets(msgspec.Struct, frozen=True, kw_only=True):
-    """A pool's secrets. `keys` are (key id, private key as PEM): the first signs access tokens, the second ID tokens;
-    `pepper` makes what unknown users are told repeatable."""
+    """What a pool keeps to itself. `keys` are (key id, private key as PEM): the first signs access tokens, the
+    second ID tokens. `pepper` makes what unknown users are told repeatable, and the tokens of forms."""
 
     keys: tuple[tuple[str, str], ...]
     pepper: bytes

@@ -139,8 +139,8 @@ async def offer_proof(attempt: Attempt, client_public: str, data: dict[str, Any]
 
 def _pretended(tx: Reader, pool: Pool, name: str) -> tuple[str, bytes, bytes]:
     """Name, salt and verifier of somebody who does not exist: the same whenever asked, as those of one who does."""
-    secrets = keys.secrets.get(tx, pool.id)
-    pepper = secrets.pepper if secrets is not None else b""
+    pool_secrets = keys.pool_secrets.get(tx, pool.id)
+    pepper = pool_secrets.pepper if pool_secrets is not None else b""
     seed = hmac.digest(pepper, pool.fold(name).encode(), "sha256")
     made = hashlib.shake_256(seed).digest(384 + 32)
     shown = name

@@ -37,10 +37,10 @@ async def issue(
     the pool's PreTokenGeneration function is told."""
 
     def look(tx: Reader) -> tuple[Secrets | None, list[Group]]:
-        return keys.secrets.get(tx, pool.id), users.groups(tx, pool, user)
+        return keys.pool_secrets.get(tx, pool.id), users.groups(tx, pool, user)
 
-    secrets, groups = await cloud.store.read(look)
-    if secrets is None:
+    pool_secrets, groups = await cloud.store.read(look)
+    if pool_secrets is None:
         raise NotAuthorizedException("Invalid Access Token")
     now_s = cloud.clock.now_ns() // 1_000_000_000
     common = {
@@ -74,12 +74,12 @@ async def issue(
     roles = customizing.roles_of(groups)
     access, identity = await customizing.customize(cloud, pool, client, user, roles, access, identity, source, metadata)
     result = {
-        "AccessToken": sign(secrets.keys[0], access),
+        "AccessToken": sign(pool_secrets.keys[0], access),
         "ExpiresIn": clients.life_ms(client.settings, "AccessToken") // 1000,
         "TokenType": "Bearer",
     }
     if not grant.hosted or "openid" in grant.scopes:
-        result["IdToken"] = sign(secrets.keys[1], identity)
+        result["IdToken"] = sign(pool_secrets.keys[1], identity)
     return result
 
 
@@ -116,7 +116,7 @@ def sign(key: tuple[str, str], claims: dict[str, Any]) -> str:
     )
 
 
-def client_credentials(cloud: Cloud, pool: Pool, client: Client, secrets: Secrets, scopes: tuple[str, ...]) -> str:
+def client_credentials(cloud: Cloud, pool: Pool, client: Client, pool_secrets: Secrets, scopes: tuple[str, ...]) -> str:
     """The access token of a program that acts for itself."""
     now_s = cloud.clock.now_ns() // 1_000_000_000
     claims = {
@@ -131,7 +131,7 @@ def client_credentials(cloud: Cloud, pool: Pool, client: Client, secrets: Secret
         "jti": cloud.ids.uuid(),
         "client_id": client.id,
     }
-    return sign(secrets.keys[0], claims)
+    return sign(pool_secrets.keys[0], claims)
 
 
 # -- taking -----------------------------------------------------------------------------------------------------------
@@ -171,11 +171,11 @@ def _verified(tx: Reader, token: str) -> dict[str, Any] | None:
         head = jwt.get_unverified_header(token)
         unverified = orjson.loads(jwt.api_jws.decode_complete(token, options={"verify_signature": False})["payload"])
         # Whatever address it was issued under: what this pool's key signed is this pool's.
-        secrets = keys.secrets.get(tx, str(unverified["iss"]).rpartition("/")[2])
-        if secrets is None:
+        pool_secrets = keys.pool_secrets.get(tx, str(unverified["iss"]).rpartition("/")[2])
+        if pool_secrets is None:
             return None
         # Access tokens are signed by the first key and no other.
-        kid, pem = secrets.keys[0]
+        kid, pem = pool_secrets.keys[0]
         if head.get("kid") != kid:
             return None
         claims = orjson.loads(jwt.api_jws.decode(token, _public(pem), algorithms=["RS256"]))

@@ -24,7 +24,7 @@ async def create_user_pool(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     schema = attributes.read_schema(req.get("Schema", ()))
     if sum(one.name not in attributes.STANDARD for one in schema) > attributes.CUSTOM_MAX:
         raise InvalidParameterException("The number of custom attributes exceeds the limit of 50.")
-    secrets = await keypairs.make(ctx.cloud.ids)
+    pool_secrets = await keypairs.make(ctx.cloud.ids)
     pool = Pool(
         id=f"{ctx.region}_{ctx.cloud.ids.alphanumeric(_ID_LETTERS)}",
         name=req["PoolName"],
@@ -40,7 +40,7 @@ async def create_user_pool(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     def make(tx: Transaction) -> dict[str, Any]:
         keys.pools.put(tx, pool, pool.id)
         keys.owned.put(tx, Owned(), ctx.account, ctx.region, pool.id)
-        keys.secrets.put(tx, secrets, pool.id)
+        keys.pool_secrets.put(tx, pool_secrets, pool.id)
         return {"UserPool": settings.show(tx, pool)}
 
     return await ctx.cloud.store.write(make)

@@ -1,4 +1,4 @@
-"""Clients of pools, and their secrets."""
+"""Clients of pools; what they are told apart by: their secrets, two at most."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def list_user_pool_clients(ctx: Context, tx: Reader, req: dict[str, Any]) -> dic
     return {"UserPoolClients": found, **token}
 
 
-# -- secrets ----------------------------------------------------------------------------------------------------------
+# -- secrets -----------------------------------------------------------------------------------------------------------
 
 
 def _described(secret: tuple[str, str, int]) -> dict[str, Any]:

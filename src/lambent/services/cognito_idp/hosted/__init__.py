@@ -104,11 +104,11 @@ async def _keys(cloud: Cloud, request: Request, id: str, name: str) -> Response 
         return Response(204, CORS)
 
     def look(tx: Reader) -> object:
-        pool, secrets = keys.pools.get(tx, id), keys.secrets.get(tx, id)
-        if pool is None or secrets is None:
+        pool, pool_secrets = keys.pools.get(tx, id), keys.pool_secrets.get(tx, id)
+        if pool is None or pool_secrets is None:
             return None
         if name == "jwks.json":
-            return keypairs.jwks(secrets)
+            return keypairs.jwks(pool_secrets)
         return discovery.configuration(cloud, pool) if name == "openid-configuration" else None
 
     found = await cloud.store.read(look)

@@ -123,8 +123,10 @@ async def form_is_ours(site: Site, fields: dict[str, str]) -> bool:
 
 
 async def _sealed(site: Site, seed: str) -> str:
-    secrets = await site.cloud.store.read(lambda tx: keys.secrets.get(tx, site.pool.id))
-    return hmac.digest(secrets.pepper if secrets is not None else b"", f"form {seed}".encode(), "sha256").hex()
+    pool_secrets = await site.cloud.store.read(lambda tx: keys.pool_secrets.get(tx, site.pool.id))
+    return hmac.digest(
+        pool_secrets.pepper if pool_secrets is not None else b"", f"form {seed}".encode(), "sha256"
+    ).hex()
 
 
 async def who(site: Site) -> tuple[Browser, User] | None:

@@ -139,10 +139,10 @@ async def _for_itself(site: Site, client: Client, fields: dict[str, str]) -> Res
     scopes = tuple(dict.fromkeys(fields.get("scope", "").split())) or tuple(allowed)
     if any(one not in allowed for one in scopes):
         return failure(400, "invalid_scope")
-    secrets = await site.cloud.store.read(lambda tx: keys.secrets.get(tx, site.pool.id))
-    if secrets is None:
+    pool_secrets = await site.cloud.store.read(lambda tx: keys.pool_secrets.get(tx, site.pool.id))
+    if pool_secrets is None:
         return failure(400, "invalid_client")
-    made = tokens.client_credentials(site.cloud, site.pool, client, secrets, scopes)
+    made = tokens.client_credentials(site.cloud, site.pool, client, pool_secrets, scopes)
     life_s = clients.life_ms(settings, "AccessToken") // 1000
     return _answer({"AccessToken": made, "ExpiresIn": life_s})
 
