@@ -96,7 +96,7 @@ class Shop:
         self.s3 = FakeS3()
         self.modules: dict[str, ModuleType] = {}
 
-    def client(self, name: str) -> Any:
+    def client(self, name: str, config: Any = None) -> Any:
         assert name == "s3"
         return self.s3
 
