@@ -257,3 +257,17 @@ async def test_a_resource_policy_and_an_authorizer_together() -> None:
     answer = await making.ask("GET", "/a", headers={"Authorization": "x"})
     assert answer.status == 403
     assert made.events == [], "an explicit deny ends it before the authorizer is asked"
+
+
+async def test_a_denied_path_is_denied_however_it_is_written() -> None:
+    allow = orjson.loads(policy())["Statement"]
+    deny = orjson.loads(policy("Deny", f"{ARN}/dev/GET/books/secret"))["Statement"]
+    document = orjson.dumps({"Version": "2012-10-17", "Statement": allow + deny}).decode()
+    making = Making(TestCloud(), policy=document)
+    making.method("/books/{id}", "GET", mock("{}"))
+    making.method("/{proxy+}", "GET", mock("{}"))
+    await making.deploy()
+    for path in ("/books/secret", "/books/secret/", "/books/%73ecret", "/%62ooks/secret", "/x/../books/secret"):
+        assert (await making.ask("GET", path)).status == 403, path
+    for path in ("/books/secrets", "/books/..secret", "/books%2Fsecret", "/books/%25secret"):
+        assert (await making.ask("GET", path)).status == 200, path

@@ -169,8 +169,18 @@ async def test_no_path_leads_out_of_the_backends_part(path: str) -> None:
         "HTTP_PROXY", "http://backend.example/public/{proxy}", verb="ANY", path="/{proxy+}", parameters=parameters
     )
     answer = await making.ask("GET", path)
-    assert (answer.status, json(answer)) == (500, {"message": "Internal server error"})
+    assert (answer.status, json(answer)) == (403, {"message": "Missing Authentication Token"})
     assert backend.calls == []
+
+
+async def test_no_mapped_value_leads_out_of_the_backends_part() -> None:
+    parameters = {"integration.request.path.id": "method.request.querystring.id"}
+    making, backend = await backed("HTTP", "http://backend.example/public/{id}", verb="GET", parameters=parameters)
+    for value in ("..", "../admin", "a/%2e%2e/%2e%2e/admin", "..%5Cadmin"):
+        assert (await making.ask("GET", f"?id={value}")).status == 500
+    assert backend.calls == []
+    await making.ask("GET", "?id=a..b")
+    assert backend.calls[-1].url == "http://backend.example/public/a..b"
 
 
 async def test_no_value_becomes_a_header_or_a_part_of_the_url() -> None:

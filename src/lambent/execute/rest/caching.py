@@ -1,9 +1,9 @@
 """The response cache of a stage: whole answers, by the method's cache key parameters.
 
 As on AWS, a path parameter tells answers apart only when it is among the cache key parameters. Only GET is cached
-unless another method has settings of its own that say so, and only answers of status 2xx. Each node has its own cache;
-it takes what the stage's cache size says, but at most `BYTES_MAX` of memory. A flush of the stage changes the number in
-the key, so no node serves what it had before.
+unless another method has settings of its own that say so, and only answers of status 2xx. Each node keeps what it has
+served, of all stages together at most `BYTES_MAX`. A flush of the stage changes the number in the key, so no node
+serves what it had before.
 """
 
 from __future__ import annotations
@@ -19,25 +19,19 @@ from .exchange import Answer, Exchange
 from .plan import EVERY
 from .refusals import Refusal
 
-BYTES_MAX: Final = 64 << 20
+BYTES_MAX: Final = 128 << 20
+"""What all stages together may take of a node's memory, less than the smallest cache cluster of AWS has."""
+ENTRIES_MAX: Final = 100_000
 ENTRY_BYTES_MAX: Final = 1_048_576
 INVALIDATE: Final = "execute-api:InvalidateCache"
 _NS: Final = 1_000_000_000
-_GIB: Final = 1 << 30
 
 
-class Caches:
-    """The caches of all stages, on this node."""
+class Answers(Kept[Answer]):
+    """The answers of all stages, on this node."""
 
     def __init__(self, cloud: Cloud) -> None:
-        self._found: dict[tuple[str, str], Kept[Answer]] = {}
-
-    def of(self, api: str, stage: str, size: str) -> Kept[Answer]:
-        """The cache of a stage; `size` is in GB, as text."""
-        found = self._found.get((api, stage))
-        if found is None:
-            found = self._found[api, stage] = Kept(min(BYTES_MAX, int(float(size or 0.5) * _GIB)), 100_000)
-        return found
+        super().__init__(BYTES_MAX, ENTRIES_MAX)
 
 
 async def cached(x: Exchange, integrate: Callable[[Exchange], Awaitable[Answer]]) -> Answer:
@@ -45,7 +39,7 @@ async def cached(x: Exchange, integrate: Callable[[Exchange], Awaitable[Answer]]
     canary = x.canary and x.stage.canary is not None and not x.stage.canary.use_cache
     if (x.request.method != "GET" and x.settings_key == EVERY) or canary:
         return await integrate(x)
-    cache = x.room.part(Caches).of(x.found.api, x.found.stage or "", x.stage.cache_size)
+    cache = x.room.part(Answers)
     key = _key(x)
     x.cache_asked = True
     kept = None
@@ -67,7 +61,7 @@ def _key(x: Exchange) -> tuple[object, ...]:
     assert integration is not None
     values = tuple(variables.text(x, _source(x, name)) for name in integration.cache_key_parameters)
     space = integration.cache_namespace or x.route.resource.id
-    return (x.stage.cache_flushed, space, x.request.method, values)
+    return (x.found.api, x.found.stage, x.stage.cache_flushed, space, x.request.method, values)
 
 
 def _source(x: Exchange, name: str) -> str:

@@ -27,6 +27,8 @@ from .refusals import Refusal
 
 TTL_S: Final = 300
 TIMEOUT_MS: Final = 29_000
+BYTES_MAX: Final = 32 << 20
+"""What the policies that are kept may take of a node's memory."""
 _NS: Final = 1_000_000_000
 
 
@@ -34,7 +36,7 @@ class Verdicts(Kept[Verdict]):
     """The policies that authorizers gave on this node."""
 
     def __init__(self, cloud: Cloud) -> None:
-        super().__init__()
+        super().__init__(BYTES_MAX)
 
 
 async def authorize(x: Exchange, conditions: dict[str, str | tuple[str, ...]], resource_policy: str) -> Decision:
@@ -54,7 +56,8 @@ async def authorize(x: Exchange, conditions: dict[str, str | tuple[str, ...]], r
         verdict = await consult(x, authorizer, values)
         latency_ms = (x.cloud.clock.now_ns() - now_ns) // 1_000_000
         if ttl_s > 0 and values:
-            verdicts.put(key, verdict, x.cloud.clock.now_ns() + ttl_s * _NS)
+            size = len(verdict.document) + sum(len(text) + 100 for text in (*verdict.context.values(), *values))
+            verdicts.put(key, verdict, x.cloud.clock.now_ns() + ttl_s * _NS, size)
     x.authorizer = {"principalId": verdict.principal, "integrationLatency": latency_ms, **verdict.context}
     x.usage_key = verdict.usage_key
     return decide(verdict, x.arn, x.found.account, conditions, resource_policy)

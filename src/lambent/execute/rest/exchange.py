@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from typing import Any
-from urllib.parse import unquote_to_bytes
+from urllib.parse import quote, unquote_to_bytes
 
 from lambent.auth.claim import format_time
 from lambent.contracts.caller import Caller
@@ -176,10 +176,11 @@ class Exchange:
 
     @property
     def arn(self) -> str:
-        """What is to be invoked, as policies name it."""
+        """What is to be invoked, as policies name it: one way to write a path, whatever way it was sent, or a policy
+        that denies it could be passed by."""
         found = self.found
         place = f"arn:aws:execute-api:{found.region}:{found.account}:{found.api}"
-        return f"{place}/{found.stage}/{self.request.method}/{found.path[1:]}"
+        return f"{place}/{found.stage}/{self.request.method}/{plain(found.path)[1:]}"
 
     @property
     def source_arn(self) -> str:
@@ -201,6 +202,20 @@ class Exchange:
         return {name: values[-1] for name, values in self.query_values.items()}
 
 
+def plain(path: str) -> str:
+    """A path with escapes only where they are needed, and without a slash at its end."""
+    if path.endswith("/"):
+        path = path[:-1]
+    if "%" not in path:
+        return path
+    return quote(unquote_to_bytes(path), safe="/-._~!$&'()*+,;=:@") if "%2f" not in path.lower() else _by_parts(path)
+
+
+def _by_parts(path: str) -> str:
+    """As `plain`, with slashes that are part of a segment left escaped."""
+    return "/".join(quote(unquote_to_bytes(part), safe="-._~!$&'()*+,;=:@") for part in path.split("/"))
+
+
 def extended(request_id: str) -> str:
     """The extended request id that goes with a request id: 15 characters and `=`."""
     digits = request_id.replace("-", "")[:22]
@@ -212,7 +227,7 @@ def extended(request_id: str) -> str:
 
 def trace(given: str, request_id: str, now_ns: int) -> str:
     """The trace that the request belongs to: the client's, or a new one."""
-    if given.startswith("Root=1-") and len(given) < 256 and given.isprintable():
+    if given.startswith("Root=1-") and len(given) < 256 and given.isascii() and given.isprintable():
         return given
     return f"Root=1-{now_ns // 1_000_000_000:08x}-{request_id.replace('-', '')[:24]:0<24}"
 

@@ -76,8 +76,8 @@ def _measure(x: Exchange) -> None:
     latency_ms = (x.cloud.clock.now_ns() - x.started_ns) / 1_000_000
     for dimensions in every:
         note(found.account, found.region, NAMESPACE, "Count", 1, "Count", dimensions)
-        note(found.account, found.region, NAMESPACE, "4XXError", 400 <= status < 500, "Count", dimensions)
-        note(found.account, found.region, NAMESPACE, "5XXError", status >= 500, "Count", dimensions)
+        note(found.account, found.region, NAMESPACE, "4XXError", int(400 <= status < 500), "Count", dimensions)
+        note(found.account, found.region, NAMESPACE, "5XXError", int(status >= 500), "Count", dimensions)
         note(found.account, found.region, NAMESPACE, "Latency", latency_ms, "Milliseconds", dimensions)
         if x.backend.latency_ms:
             value = x.backend.latency_ms

@@ -16,6 +16,7 @@ Each step works on one `Exchange`. A step that refuses raises `Refusal`, which b
 from __future__ import annotations
 
 import logging
+from urllib.parse import unquote
 
 from lambent.contracts.http import BodyBroken, BodyTooLarge, BytesBody, Response
 
@@ -66,12 +67,22 @@ async def _serve(x: Exchange) -> Answer:
 
 def route(x: Exchange) -> None:
     """Find the method that answers."""
-    found = x.plan.route(x.found.path, x.request.method)
+    path = x.found.path
+    found = x.plan.route(path, x.request.method) if not climbs(path) else None
     if found is None:
         raise Refusal("MISSING_AUTHENTICATION_TOKEN")
     x.route, x.parameters = found
     x.settings_key, x.settings = x.route.settings(x.stage, x.request.method)
     logs.begin(x)
+
+
+def climbs(path: str) -> bool:
+    """Whether a path has a segment `.` or `..`, escaped or not: such a path means another one to some backends than to
+    the policies that were asked about it, so it leads nowhere."""
+    if "." not in path and "%2" not in path:
+        return False
+    steps = unquote(path).replace("\\", "/").split("/")
+    return "." in steps or ".." in steps
 
 
 async def receive(x: Exchange) -> None:
