@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
+from urllib.parse import urlencode
 
 import orjson
 
@@ -27,14 +28,18 @@ from .refusals import Refusal, broken, unavailable
 Given = Mapping[str, str]
 
 
+class Asked(NamedTuple):
+    """A request of a service, before it is signed: headers by name, and the body."""
+
+    headers: dict[str, str]
+    body: bytes
+
+
 class Call(NamedTuple):
-    """How a subtype is called: the service's signing name, the target of its JSON protocol and version, and what makes
-    the request of the parameters."""
+    """How a subtype is called: the service's signing name, and what makes the request of the parameters."""
 
     service: str
-    target: str
-    version: str
-    make: Callable[[Given], dict[str, Any]]
+    make: Callable[[Given], Asked]
 
 
 def _json(text: str) -> Any:
@@ -44,11 +49,7 @@ def _json(text: str) -> Any:
         raise Refusal(400, "A parameter of the integration is not JSON.") from None
 
 
-def _number(text: str) -> Any:
-    return int(text) if text.isascii() and text.isdigit() else text
-
-
-def _put_events(given: Given) -> dict[str, Any]:
+def _put_events(given: Given) -> Asked:
     entry: dict[str, Any] = {name: given[name] for name in ("Detail", "DetailType", "Source") if name in given}
     for name in ("EventBusName", "TraceHeader"):
         if name in given:
@@ -56,37 +57,49 @@ def _put_events(given: Given) -> dict[str, Any]:
     if "Resources" in given:
         entry["Resources"] = _json(given["Resources"]) if given["Resources"].startswith("[") else [given["Resources"]]
     if "Time" in given:
-        entry["Time"] = _number(given["Time"])
-    return {"Entries": [entry]}
+        time = given["Time"]
+        entry["Time"] = int(time) if time.isascii() and time.isdigit() else time
+    headers = {"content-type": "application/x-amz-json-1.1", "x-amz-target": "AWSEvents.PutEvents"}
+    return Asked(headers, orjson.dumps({"Entries": [entry]}))
 
 
-_NUMBERS: Final = ("DelaySeconds", "MaxNumberOfMessages", "VisibilityTimeout", "WaitTimeSeconds")
-_DOCUMENTS: Final = ("MessageAttributes", "MessageSystemAttributes")
-_LISTS: Final = ("AttributeNames", "MessageAttributeNames")
+_DOCUMENTS: Final = {"MessageAttributes": "MessageAttribute", "MessageSystemAttributes": "MessageSystemAttribute"}
+_LISTS: Final = {"AttributeNames": "AttributeName", "MessageAttributeNames": "MessageAttributeName"}
 
 
-def _of_queue(given: Given) -> dict[str, Any]:
-    made: dict[str, Any] = {}
-    for name, text in given.items():
-        if name == "Region":
-            continue
-        if name in _NUMBERS:
-            made[name] = _number(text)
-        elif name in _DOCUMENTS:
-            made[name] = _json(text)
-        elif name in _LISTS:
-            made[name] = _json(text) if text.startswith("[") else text.split(",")
-        else:
-            made[name] = text
-    return made
+def _of_queue(action: str) -> Callable[[Given], Asked]:
+    """SQS is asked, and answers, in its query protocol: callers of such an integration get XML, as on AWS."""
+
+    def make(given: Given) -> Asked:
+        form = {"Action": action, "Version": "2012-11-05"}
+        for name, text in given.items():
+            if name in _DOCUMENTS:
+                form.update(_attributes(_DOCUMENTS[name], _json(text)))
+            elif name in _LISTS:
+                names = _json(text) if text.startswith("[") else text.split(",")
+                form.update({f"{_LISTS[name]}.{place}": str(one) for place, one in enumerate(names, 1)})
+            elif name != "Region":
+                form[name] = text
+        return Asked({"content-type": "application/x-www-form-urlencoded"}, urlencode(form).encode())
+
+    return make
+
+
+def _attributes(prefix: str, given: Any) -> dict[str, str]:
+    if not isinstance(given, dict):
+        raise Refusal(400, "Attributes of a message are an object.")
+    form: dict[str, str] = {}
+    for place, (name, value) in enumerate(given.items(), 1):
+        form[f"{prefix}.{place}.Name"] = name
+        for member, text in value.items() if isinstance(value, dict) else ():
+            form[f"{prefix}.{place}.Value.{member}"] = str(text)
+    return form
 
 
 CALLS: Final[Mapping[str, Call]] = {
-    "EventBridge-PutEvents": Call("events", "AWSEvents.PutEvents", "1.1", _put_events),
-    "SQS-DeleteMessage": Call("sqs", "AmazonSQS.DeleteMessage", "1.0", _of_queue),
-    "SQS-PurgeQueue": Call("sqs", "AmazonSQS.PurgeQueue", "1.0", _of_queue),
-    "SQS-ReceiveMessage": Call("sqs", "AmazonSQS.ReceiveMessage", "1.0", _of_queue),
-    "SQS-SendMessage": Call("sqs", "AmazonSQS.SendMessage", "1.0", _of_queue),
+    "EventBridge-PutEvents": Call("events", _put_events),
+    **{f"SQS-{name}": Call("sqs", _of_queue(name)) for name in ("DeleteMessage", "PurgeQueue", "ReceiveMessage")},
+    "SQS-SendMessage": Call("sqs", _of_queue("SendMessage")),
 }
 
 
@@ -100,19 +113,13 @@ async def answer(exchange: Exchange, integration: Integration) -> Answer:
     except MappingError as error:
         raise Refusal(400, str(error)) from None
     region = given.get("Region", exchange.found.region)
-    body = orjson.dumps(call.make(given))
-    request = Request(
-        "POST",
-        "/",
-        headers={
-            "host": f"{call.service}.{region}.amazonaws.com",
-            "content-type": f"application/x-amz-json-{call.version}",
-            "x-amz-target": call.target,
-            "content-length": str(len(body)),
-        },
-        body=BytesBody(body),
-        peer=exchange.request.peer,
-    )
+    asked = call.make(given)
+    headers = {
+        "host": f"{call.service}.{region}.amazonaws.com",
+        "content-length": str(len(asked.body)),
+        **asked.headers,
+    }
+    request = Request("POST", "/", headers=headers, body=BytesBody(asked.body), peer=exchange.request.peer)
     try:
         session = await exchange.room.sessions.assume(integration.credentials or "", exchange.source_arn)
     except ServiceError as error:
@@ -125,8 +132,8 @@ async def answer(exchange: Exchange, integration: Integration) -> Answer:
     if not isinstance(response.body, bytes):
         raise broken("The service's answer is a stream.")
     exchange.backend.status = response.status
-    headers = [found for name, value in response.headers if (found := _shown(exchange, name, value)) is not None]
-    return Answer(response.status, headers, response.body)
+    shown = [found for name, value in response.headers if (found := _shown(exchange, name, value)) is not None]
+    return Answer(response.status, shown, response.body)
 
 
 def _shown(exchange: Exchange, name: str, value: str) -> tuple[str, str] | None:
