@@ -391,6 +391,30 @@ def test_export_as_swagger_in_yaml_reads_again() -> None:
     run(body)
 
 
+def test_what_single_operations_refuse_is_refused_in_a_document() -> None:
+    integration = {"type": "aws", "uri": "arn:x", "responses": {"default": {"responseParameters": {"a": "b"}}}}
+    get = {"responses": {}, "security": [{"auth": []}], "x-amazon-apigateway-integration": integration}
+    scheme = {"type": "apiKey", "name": "A", "in": "header", "x-amazon-apigateway-authorizer": {"type": "token"}}
+    given = document(paths={"/": {"get": get}}, securityDefinitions={"auth": scheme})
+    given["x-amazon-apigateway-gateway-responses"] = {"NO": {}}
+
+    async def body(cloud: Cloud) -> None:
+        with pytest.raises(ServiceError) as failed:
+            await cloud.imported(given)
+        assert [line.strip() for line in failed.value.message.split("\n")] == [
+            "Errors found during import:",
+            "Unable to create authorizer 'auth': Invalid Authorizer URI: None. Authorizer URI should be a valid API "
+            "Gateway ARN that represents a Lambda function invocation.",
+            "Unable to put gateway response 'NO': Invalid response type specified",
+            "Unable to put integration on 'GET' for resource at path '/': Enumeration value for HttpMethod must be "
+            "non-empty",
+            "Unable to put integration response on 'GET' for resource at path '/': Invalid mapping expression "
+            "specified: Validation Result: warnings : [], errors : [Invalid mapping expression parameter specified: a]",
+        ]
+
+    run(body)
+
+
 def test_a_role_that_the_caller_may_not_hand_on() -> None:
     role = f"arn:aws:iam::{ACCOUNT}:role/admin"
     given = document(

@@ -174,9 +174,9 @@ def test_parameters_that_are_no_texts_are_left_out_with_a_warning() -> None:
             "Unable to put method 'POST' on resource at path '/': Invalid model identifier specified: No",
         ),
         (
-            swagger(paths={"/": {"get": {"x-amazon-apigateway-integration": {"type": "aws", "uri": "arn:x"}}}}),
-            "Unable to put integration on 'GET' for resource at path '/': Enumeration value for HttpMethod must be "
-            "non-empty",
+            swagger(paths={"/": {"get": {"x-amazon-apigateway-integration": {"uri": "arn:x"}}}}),
+            "Unable to put integration on 'GET' for resource at path '/': Enumeration value for IntegrationType must "
+            "be non-empty",
         ),
     ],
 )

@@ -21,6 +21,7 @@ from .common.ids import new_id
 from .limits import RESOURCES_MAX, too_many
 from .model import DocumentationPart, Method, Resource, RestApi
 from .openapi import Imported, ImportFailed
+from .views import DEFAULT_TEMPLATES
 
 ID_LENGTH = 6
 _Named = TypeVar("_Named", bound=msgspec.Struct)
@@ -94,7 +95,8 @@ def _responses(tx: Transaction, api: str, imported: Imported, overwrite: bool) -
             if old.type not in imported.gateway_responses:
                 keys.responses.delete(tx, api, old.type)
     for kind, response in imported.gateway_responses.items():
-        keys.responses.put(tx, response, api, kind)
+        templates = response.templates or dict(DEFAULT_TEMPLATES)
+        keys.responses.put(tx, replace(response, templates=templates), api, kind)
 
 
 def _resources(

@@ -16,7 +16,7 @@ from lambent.contracts.errors import NotBuilt
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
 
-from .. import importing, keys, openapi
+from .. import checking, importing, keys, openapi
 from ..common import addresses, ids
 from ..errors import BadRequestException, NotFoundException
 from ..limits import too_many
@@ -57,6 +57,9 @@ def _read(ctx: Context, tx: Reader, document: dict[str, Any], api: RestApi, req:
     imported = openapi.read(document, api.id, mode if mode in ("prepend", "split") else "ignore")
     if req.get("failOnWarnings") and imported.warnings:
         raise BadRequestException(_listed("Warnings found during import:", list(imported.warnings)))
+    wrong = checking.errors(imported)
+    if wrong:
+        raise ImportFailed(wrong, list(imported.warnings))
     refuse_roles(ctx, tx, imported)
     if imported.settings.policy is None:
         return imported

@@ -5,13 +5,15 @@ Limits: 6 MB of text (AWS's), 100 levels; YAML aliases are refused, so that a do
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import orjson
 import yaml
 
 BODY_BYTES_MAX: Final = 6 << 20
 DEPTH_MAX: Final = 100
+_DIGITS_MAX: Final = 16
+_Default = TypeVar("_Default", int, None)
 
 
 class Unreadable(Exception):
@@ -110,6 +112,12 @@ def mapping(value: Any) -> dict[str, Any]:
 def objects(value: Any) -> list[dict[str, Any]]:
     """The objects of a value that should be a list of them."""
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def whole(value: Any, default: _Default) -> int | _Default:
+    """A value that should be a whole number, or one as text; `default` in place of anything else."""
+    text = str(value)
+    return int(text) if text.isascii() and text.isdigit() and len(text) < _DIGITS_MAX else default
 
 
 def texts(value: Any) -> tuple[str, ...]:

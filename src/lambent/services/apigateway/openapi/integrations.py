@@ -6,7 +6,7 @@ import json
 from typing import Any, Final
 
 from ..model import Integration, IntegrationResponse
-from .document import mapping, texts
+from .document import mapping, texts, whole
 
 INTEGRATION: Final = "x-amazon-apigateway-integration"
 TIMEOUT_MS: Final = 29_000
@@ -24,16 +24,9 @@ def read(given: dict[str, Any], where: str, warnings: list[str]) -> Integration:
     if kind is None:
         raise Malformed("Enumeration value for IntegrationType must be non-empty")
     method = _text(given.get("httpMethod"))
-    if kind in ("AWS", "HTTP", "AWS_PROXY", "HTTP_PROXY") and not method:
-        raise Malformed("Enumeration value for HttpMethod must be non-empty")
-    if kind != "MOCK" and not given.get("uri") and not given.get("connectionId"):
-        raise Malformed(
-            "Invalid HTTP endpoint specified for URI" if "HTTP" in kind else "Invalid ARN specified in the request"
-        )
     connection = _upper(given.get("connectionType"))
     if connection is None and kind in ("HTTP", "HTTP_PROXY"):
         connection = "INTERNET"
-    timeout = given.get("timeoutInMillis")
     return Integration(
         type=kind,
         http_method=method.upper() if method else None,
@@ -45,7 +38,7 @@ def read(given: dict[str, Any], where: str, warnings: list[str]) -> Integration:
         templates=_templates(given.get("requestTemplates")),
         passthrough=_upper(given.get("passthroughBehavior")) or "WHEN_NO_MATCH",
         content_handling=_upper(given.get("contentHandling")),
-        timeout_ms=int(timeout) if isinstance(timeout, int | str) and str(timeout).isdigit() else TIMEOUT_MS,
+        timeout_ms=whole(given.get("timeoutInMillis"), TIMEOUT_MS),
         cache_namespace=_text(given.get("cacheNamespace")),
         cache_key_parameters=texts(given.get("cacheKeyParameters")),
         tls_insecure=_flag(mapping(given.get("tlsConfig")).get("insecureSkipVerification")),
@@ -99,7 +92,7 @@ def _strings(given: dict[str, Any], name: str, where: str, warnings: list[str]) 
 def _templates(given: Any) -> dict[str, str | None]:
     """Templates by content type; one that is written as an object is its JSON text."""
     return {
-        str(key): value if isinstance(value, str) or value is None else json.dumps(value)
+        str(key): value if isinstance(value, str) else json.dumps(value) if value is not None else ""
         for key, value in mapping(given).items()
     }
 

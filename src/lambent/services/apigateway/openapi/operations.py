@@ -88,7 +88,7 @@ def _merged(reading: Reading, *lists: Any) -> list[dict[str, Any]]:
     for given in lists:
         for item in objects(given):
             one = reading.resolve(item)
-            found[one.get("in"), one.get("name")] = one
+            found[str(one.get("in")), str(one.get("name"))] = one
     return list(found.values())
 
 

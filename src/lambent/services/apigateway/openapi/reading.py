@@ -11,7 +11,7 @@ import msgspec
 
 from ..model import Authorizer, DocumentationPart, GatewayResponse, Method, Model, Validator
 from . import schemas, security
-from .document import is_v3, mapping, objects, texts
+from .document import is_v3, mapping, objects, texts, whole
 from .operations import Reading, methods
 
 BasePath = Literal["ignore", "prepend", "split"]
@@ -192,13 +192,12 @@ def _settings(document: dict[str, Any]) -> Settings:
     for server in servers:
         endpoint = {**endpoint, **mapping(server.get(_X + "endpoint-configuration"))}
     policy = document.get(_X + "policy")
-    compression = document.get(_X + "minimum-compression-size")
     source = document.get(_X + "api-key-source")
     disabled = endpoint.get("disableExecuteApiEndpoint")
     return Settings(
         api_key_source=str(source).upper() if source is not None else None,
         binary_media_types=tuple(t.replace("~1", "/") for t in texts(document.get(_X + "binary-media-types"))),
-        minimum_compression=int(str(compression)) if str(compression).isdigit() else None,
+        minimum_compression=whole(document.get(_X + "minimum-compression-size"), None),
         policy=(policy if isinstance(policy, str) else json.dumps(policy)) if policy else None,
         vpc_endpoints=texts(endpoint["vpcEndpointIds"]) if "vpcEndpointIds" in endpoint else None,
         ip_address_type=_text(endpoint.get("ipAddressType")),

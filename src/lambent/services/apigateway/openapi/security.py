@@ -7,7 +7,7 @@ from typing import Any, Final
 import msgspec
 
 from ..model import Authorizer, Method
-from .document import mapping, objects, texts
+from .document import mapping, objects, texts, whole
 
 AUTHORIZER: Final = "x-amazon-apigateway-authorizer"
 AUTH_TYPE: Final = "x-amazon-apigateway-authtype"
@@ -34,7 +34,6 @@ def authorizer(name: str, scheme: dict[str, Any]) -> Authorizer | None:
     source = given.get("identitySource")
     if source is None and kind != "REQUEST":
         source = _HEADER + str(scheme.get("name", "Authorization"))
-    ttl = given.get("authorizerResultTtlInSeconds")
     default = "cognito_user_pools" if kind == "COGNITO_USER_POOLS" else "custom"
     return Authorizer(
         id="",
@@ -46,7 +45,7 @@ def authorizer(name: str, scheme: dict[str, Any]) -> Authorizer | None:
         credentials=_text(given.get("authorizerCredentials")),
         identity_source=None if source is None else ",".join(one.strip() for one in str(source).split(",")),
         identity_validation=_text(given.get("identityValidationExpression")),
-        ttl_s=int(ttl) if isinstance(ttl, int | str) and str(ttl).isdigit() else None,
+        ttl_s=whole(given.get("authorizerResultTtlInSeconds"), None),
     )
 
 
