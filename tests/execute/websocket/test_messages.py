@@ -200,6 +200,36 @@ def test_templates_of_integrations_that_are_no_proxies() -> None:
     run(main())
 
 
+def test_messages_must_fit_the_models_of_their_route() -> None:
+    async def main() -> None:
+        chat = await Chat().create()
+        schema = {"type": "object", "required": ["text"], "properties": {"text": {"type": "string", "maxLength": 5}}}
+        for name, extra in (("Short", {}), ("Loud", {"required": ["text", "loud"]})):
+            await chat.call(
+                "CreateModel",
+                ApiId=chat.api,
+                Name=name,
+                ContentType="application/json",
+                Schema=json.dumps({**schema, **extra}),
+            )
+        await chat.two_way(
+            "say",
+            "say",
+            lambda event: {"body": "said"},
+            RequestModels={"$default": "Short", "loud": "Loud"},
+            ModelSelectionExpression="$request.body.kind",
+        )
+        await chat.deploy()
+        client = await chat.connect()
+        for message in ({"text": "hello"}, {"text": "too long"}, {"text": "a", "kind": "loud"}):
+            await client.send({"action": "say", **message})
+        assert client.texts[0] == "said"
+        assert [json.loads(text)["message"] for text in client.texts[1:]] == ["Invalid request body"] * 2
+        assert len(chat.functions.called) == 1
+
+    run(main())
+
+
 def test_binary_frames_are_refused_as_aws_does() -> None:
     async def main() -> None:
         chat = await Chat().create()

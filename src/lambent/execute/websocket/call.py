@@ -11,12 +11,12 @@ import orjson
 
 from lambent.services.apigateway.v2.model import DEFAULT, Integration, IntegrationResponse, Stage
 
-from ..mapping import BodyNotJson, MappingError, Scope, render
+from ..mapping import BodyNotJson, MappingError, Scope, render, validation
 from ..mapping.expressions import Answer, Sources, value
 from ..mapping.scope import Multi
 from ..room import Room
 from .client import Happening, context
-from .plan import Step
+from .plan import Plan, Step
 from .refusals import Failed
 
 _NONE: Multi = MappingProxyType({})
@@ -86,6 +86,23 @@ def request_body(call: Call) -> bytes:
             raise Failed("no template for the message, and it is not passed on without", shown="Unsupported Media Type")
         return body
     return _rendered(template, call.scope)
+
+
+def check_body(step: Step, plan: Plan, scope: Scope) -> None:
+    """Refuse a message that does not fit the model that the route has for it."""
+    models = step.route.request_models
+    if not models:
+        return
+    name = models.get(_chosen(step.route.model_selection, Sources(scope)), models.get(DEFAULT, ""))
+    schema = plan.schemas.get(name)
+    if schema is None:
+        return
+    try:
+        faults = validation.body_faults(scope.body, schema, plan.schemas.get)
+    except MappingError as error:
+        raise Failed(f"the model {name} cannot be used: {error}") from None
+    if faults:
+        raise Failed(f"the message does not fit the model {name}: {'; '.join(faults)}", 400, validation.INVALID_BODY)
 
 
 def response_body(call: Call, answer: Answer) -> bytes:

@@ -32,10 +32,11 @@ class Step(NamedTuple):
 
 
 class Plan(NamedTuple):
-    """A deployment of an API."""
+    """A deployment of an API: routes by key, JSON schemas by the names of models."""
 
     api: Api
     steps: dict[str, Step]
+    schemas: dict[str, str]
 
 
 class Plans:
@@ -75,7 +76,7 @@ def compiled(snapshot: Snapshot) -> Plan:
             authorizers.get(route.authorizer or ""),
             route.response_selection == DEFAULT and route.id in answering,
         )
-    return Plan(snapshot.api, steps)
+    return Plan(snapshot.api, steps, {model.name: model.schema for model in snapshot.models})
 
 
 def limits(stage: Stage, route: str) -> tuple[float, int]:

@@ -27,7 +27,7 @@ from ..mapping.expressions import BODY_BYTES_MAX, Answer, Sources, value
 from ..room import Room, room
 from . import api_keys, integrations
 from .authorize import Asked, authorize
-from .call import Call, response_body, scope_of
+from .call import Call, check_body, response_body, scope_of
 from .client import Client, Happening, happening
 from .headers import domain_of, headers_of, query_of
 from .measuring import Record
@@ -231,6 +231,7 @@ class Service:
                 record.event = msgspec.structs.replace(record.event, route=step.route.key)
                 scope.context["routeKey"] = step.route.key
             self._throttle(stage, client, step.route.key, Failed("too many messages", shown="Limit Exceeded"))
+            check_body(step, plan, scope)
             if step.integration is None:
                 raise Failed("the route has no integration")
             call = Call(self._room, stage, step, step.integration, record.event, scope, message, {}, {})
