@@ -83,6 +83,7 @@ def _outputs(stack: dict[str, Any]) -> dict[str, str]:
     return {output["OutputKey"]: output["OutputValue"] for output in stack["Outputs"]}
 
 
+@pytest.mark.slow
 def test_an_api_by_its_parts() -> None:
     async def scenario(c: Cloud) -> None:
         await c.cfn("CreateStack", StackName="s", TemplateBody=PARTS)

@@ -33,6 +33,13 @@ def rsa_key(n: int) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _keys() -> None:
+    """Keys are made before the tests, so that these are quick."""
+    for n in (1, 2):
+        rsa_key(n)
+
+
 def jwk(n: int, kid: str, **more: Any) -> dict[str, Any]:
     """The public half of a key, as an issuer publishes it."""
     found: dict[str, Any] = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(rsa_key(n).public_key()))

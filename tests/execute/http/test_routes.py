@@ -6,6 +6,8 @@ import asyncio
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lambent.execute.http.router import Router
 from tests.support import TestCloud
@@ -62,6 +64,36 @@ def test_routes_that_name_their_parameters_differently() -> None:
     assert router.match("GET", "/1/x") == ("GET /{a}/x", {"a": "1"})
     assert router.match("POST", "/1/x") == ("POST /{b}/x", {"b": "1"})
     assert router.match("GET", "/1/2/y") == ("GET /{c}/{d}/y", {"c": "1", "d": "2"})
+
+
+_SEGMENTS = st.sampled_from(["a", "b", "{x}", "{y+}"])
+_KEYS = st.builds(
+    lambda method, parts: f"{method} /" + "/".join(parts[: next((n + 1 for n, p in enumerate(parts) if "+" in p), 9)]),
+    st.sampled_from(["GET", "ANY"]),
+    st.lists(_SEGMENTS, min_size=1, max_size=3),
+)
+_PATHS = st.lists(st.sampled_from(["a", "b", "c", ""]), min_size=1, max_size=4).map(lambda parts: "/" + "/".join(parts))
+
+
+def _rank(key: str, path: str) -> tuple[int, ...] | None:
+    """How a route fits a path, the best first: by the kind of each segment, then by the method; None: not at all."""
+    method, _, template = key.partition(" ")
+    wanted, given, kinds = template[1:].split("/"), path[1:].split("/"), []
+    for place, part in enumerate(wanted):
+        if part == "{y+}":
+            return (*kinds, 2, method == "ANY") if "/".join(given[place:]) else None
+        if place >= len(given) or (part != given[place] and not (part == "{x}" and given[place])):
+            return None
+        kinds.append(int(part == "{x}"))
+    return (*kinds, 0, method == "ANY") if len(wanted) == len(given) else None
+
+
+@pytest.mark.slow
+@given(st.sets(_KEYS, max_size=8), _PATHS)
+def test_the_router_agrees_with_its_definition(keys: set[str], path: str) -> None:
+    ranked = sorted((rank, key) for key in keys if (rank := _rank(key, path)) is not None)
+    found = _router(*keys).match("GET", path)
+    assert (found[0] if found else None) == (ranked[0][1] if ranked else None)
 
 
 def _ok(event: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ usable proof, 403 with one that is not enough, 500 where the authorizer itself f
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any, Final
 
 import orjson
@@ -135,12 +136,15 @@ async def _by_function(exchange: Exchange, authorizer: Authorizer) -> None:
     memory = exchange.room.part(Memory)
     now_ns = exchange.cloud.clock.now_ns()
     stage = exchange.stage
-    key = (exchange.found.api, stage.name, stage.deployment, stage.authorizer_epoch, authorizer.id, *identity)
+    # Identities are of any length; the caller chooses them.
+    digest = hashlib.sha256(orjson.dumps(identity)).digest()
+    key = (exchange.found.api, stage.name, stage.deployment, stage.authorizer_epoch, authorizer.id, digest)
     verdict = memory.verdicts.get(key, now_ns) if authorizer.ttl_s else None
     if verdict is None:
-        verdict = await _ask(exchange, authorizer, identity)
+        outcome = await _ask(exchange, authorizer, identity)
+        verdict = _verdict(outcome, bool(authorizer.simple_responses))
         if authorizer.ttl_s:
-            memory.verdicts.put(key, verdict, now_ns + authorizer.ttl_s * _NS)
+            memory.verdicts.put(key, verdict, now_ns + authorizer.ttl_s * _NS, len(outcome.payload))
     if not _allows(exchange, verdict):
         raise Refusal(403, "The authorizer refused the request.", authorizer=True)
     exchange.authorizer = {"lambda": verdict.context}
@@ -155,7 +159,7 @@ def _allows(exchange: Exchange, verdict: Verdict) -> bool:
     return shared.decide(told, exchange.call_arn, exchange.found.account, conditions).allowed
 
 
-async def _ask(exchange: Exchange, authorizer: Authorizer, identity: list[str]) -> Verdict:
+async def _ask(exchange: Exchange, authorizer: Authorizer, identity: list[str]) -> Outcome:
     version = authorizer.payload_format or "1.0"
     event = authorizer_event(exchange, version, identity, exchange.call_arn)
     arn = fill(function_of(authorizer.uri), exchange.stage.variables)
@@ -168,10 +172,9 @@ async def _ask(exchange: Exchange, authorizer: Authorizer, identity: list[str]) 
             work = invoke_as(exchange.cloud, session.caller, arn, payload)
         else:
             work = invoke(exchange.cloud, arn, payload, source, api.account)
-        outcome = await in_time(exchange.cloud, _TIMEOUT_MS, work)
+        return await in_time(exchange.cloud, _TIMEOUT_MS, work)
     except (ServiceError, Undeliverable, TooManyRequests, TimeoutError) as error:
         raise Refusal(500, f"The authorizer could not be asked: {error}", authorizer=True) from None
-    return _verdict(outcome, bool(authorizer.simple_responses))
 
 
 def _verdict(outcome: Outcome, simple: bool) -> Verdict:

@@ -14,6 +14,7 @@ from .outside import get
 from .plan import Plan
 
 PLANS_MAX: Final = 500
+VERDICTS_BYTES_MAX: Final = 64 << 20
 
 
 class Verdict(NamedTuple):
@@ -31,7 +32,7 @@ class Memory:
 
     def __init__(self, cloud: Cloud) -> None:
         self.tokens = Tokens(cloud, get(cloud))
-        self.verdicts: Kept[Verdict] = Kept()
+        self.verdicts: Kept[Verdict] = Kept(bytes_max=VERDICTS_BYTES_MAX)
         self._plans: OrderedDict[tuple[str, str], Plan] = OrderedDict()
 
     def plan(self, tx: Reader, api: str, deployment: str) -> Plan | None:
