@@ -118,8 +118,8 @@ async def _new_password(
     passwords.check(pool, password)
     given = {name.removeprefix(_ATTRIBUTE): value for name, value in answers.items() if name.startswith(_ATTRIBUTE)}
     attributes.check_writable(attempt.client, given)
-    # What a user already has may not be changed on this occasion, apart from what is missing.
-    attributes.check(pool, given, new=False)
+    # What never changes can be said once.
+    attributes.check(pool, {name: value for name, value in given.items() if name in user.attributes}, new=False)
     attributes.check(pool, {**user.attributes, **given}, new=True, complete=True)
     salt = passwords.secured(attempt.cloud.ids)
     made = srp.verifier(pool.short, user.name, password, salt)

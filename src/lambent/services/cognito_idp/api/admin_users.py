@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from msgspec.structs import replace
@@ -140,9 +142,9 @@ def admin_get_user(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, A
     return {**shown, **users.show_mfa(user)}
 
 
-@cognito_idp.operation(tx="read", resource=on_pool)
-def list_users(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
-    pool = get_pool(ctx, tx, req["UserPoolId"])
+@cognito_idp.operation(tx="none", resource=on_pool)
+async def list_users(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    pool = await _pool(ctx, req)
     limit = _PAGE if req.get("Limit") is None else req["Limit"]
     fits = filtering.parse(req.get("Filter", ""))
     for name in req.get("AttributesToGet", ()):
@@ -151,13 +153,19 @@ def list_users(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     found: list[tuple[bytes, User]] = []
     position = after(req, "PaginationToken")
     while len(found) <= limit:
-        rows = keys.users.scan(tx, pool.id, after=position, limit=_READ_AT_ONCE)
+        rows = await ctx.cloud.store.read(_rows_after(pool, position))
         found += [(row, user) for row, user in rows if fits(user)]
         if len(rows) < _READ_AT_ONCE:
             break
         position = rows[-1][0]
+        # A filter may read a whole pool: others get their turn between its pages.
+        await asyncio.sleep(0)
     shown, token = paged(found[: limit + 1], limit, "PaginationToken")
     return {"Users": [users.show(user, req.get("AttributesToGet")) for _, user in shown], **token}
+
+
+def _rows_after(pool: Pool, position: bytes | None) -> Callable[[Reader], list[tuple[bytes, User]]]:
+    return lambda tx: keys.users.scan(tx, pool.id, after=position, limit=_READ_AT_ONCE)
 
 
 # -- changing ---------------------------------------------------------------------------------------------------------

@@ -13,10 +13,12 @@ from .. import attributes, clients, codes, guarding, keys, letters, migrating, p
 from ..attempt import Attempt
 from ..errors import (
     InvalidParameterException,
+    LimitExceededException,
     NotAuthorizedException,
     Refusal,
     UserNotFoundException,
     stale_code,
+    wrong_code,
 )
 from ..model import CONFIRMED, FORCE_CHANGE_PASSWORD, RESET_REQUIRED, UNCONFIRMED, Client, Pool, User
 from ..service import client_and_pool, cognito_idp, write
@@ -28,6 +30,24 @@ async def _client(ctx: Context, req: dict[str, Any]) -> tuple[Pool, Client]:
     pool, client = await ctx.cloud.store.read(lambda tx: client_and_pool(tx, req["ClientId"]))
     clients.check_hash(client, req.get("SecretHash"), req["Username"])
     return pool, client
+
+
+async def _send(
+    ctx: Context, pool: Pool, client: Client, user: User, purpose: str, attribute: str, req: dict[str, Any]
+) -> dict[str, Any]:
+    """Send a code. Where nobody may learn who exists, one that is asked for too often is silently not sent: nobody is
+    told so of a name that does not exist."""
+    to = user.attributes[attribute]
+    source = letters.FORGOT if purpose == codes.FORGOT else letters.RESEND
+    metadata = req.get("ClientMetadata")
+    try:
+        return await registering.send_code(
+            ctx.cloud, pool, client, user, purpose=purpose, attribute=attribute, to=to, source=source, metadata=metadata
+        )
+    except LimitExceededException:
+        if not client.hides_users:
+            raise
+        return codes.delivery(attribute, to)
 
 
 def _nobody() -> UserNotFoundException:
@@ -113,11 +133,7 @@ async def resend_confirmation_code(ctx: Context, req: dict[str, Any]) -> dict[st
     attribute = codes.to_verify(pool, user)
     if not attribute:
         raise InvalidParameterException("Cannot resend codes. Auto verification not turned on.")
-    details = await registering.send_code(
-        ctx.cloud, pool, client, user, purpose=codes.SIGN_UP, attribute=attribute, to=user.attributes[attribute],
-        source=letters.RESEND, metadata=req.get("ClientMetadata"),
-    )  # fmt: skip
-    return {"CodeDeliveryDetails": details}
+    return {"CodeDeliveryDetails": await _send(ctx, pool, client, user, codes.SIGN_UP, attribute, req)}
 
 
 def _pretended(pool: Pool, name: str) -> dict[str, Any]:
@@ -147,11 +163,7 @@ async def forgot_password(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
         if client.hides_users:
             return {"CodeDeliveryDetails": _pretended(pool, req["Username"])}
         raise
-    details = await registering.send_code(
-        ctx.cloud, pool, client, user, purpose=codes.FORGOT, attribute=attribute, to=user.attributes[attribute],
-        source=letters.FORGOT, metadata=metadata,
-    )  # fmt: skip
-    return {"CodeDeliveryDetails": details}
+    return {"CodeDeliveryDetails": await _send(ctx, pool, client, user, codes.FORGOT, attribute, req)}
 
 
 def _recovery(pool: Pool, user: User) -> str:
@@ -168,7 +180,7 @@ async def confirm_forgot_password(ctx: Context, req: dict[str, Any]) -> dict[str
     passwords.check(pool, req["Password"])
     user = await ctx.cloud.store.read(lambda tx: users.find(tx, pool, req["Username"]))
     if user is None:
-        raise stale_code() if client.hides_users else _nobody()
+        raise wrong_code() if client.hides_users else _nobody()
     salt = passwords.secured(ctx.cloud.ids)
     verifier = srp.verifier(pool.short, user.name, req["Password"], salt)
 
@@ -176,7 +188,8 @@ async def confirm_forgot_password(ctx: Context, req: dict[str, Any]) -> dict[str
         current = users.get(tx, pool, user.name)
         found = codes.take(tx, pool, current, codes.FORGOT, req["ConfirmationCode"], ctx.now_ms)
         if isinstance(found, Refusal):
-            return found
+            # Who is told that a code is old, or tried too often, knows that there is somebody.
+            return wrong_code() if client.hides_users else found
         earlier = passwords.earlier(pool, current, req["Password"])
         status = CONFIRMED if current.status in (RESET_REQUIRED, UNCONFIRMED, CONFIRMED) else current.status
         changed = replace(current, salt=salt, verifier=verifier, earlier=earlier, status=status, modified_ms=ctx.now_ms)

@@ -24,7 +24,7 @@ __all__ = ["serve"]
 Page = Callable[[Site], Awaitable[Response]]
 _WELL_KNOWN: Final = "/.well-known/"
 _PAGES: Final[Mapping[str, tuple[tuple[str, ...], Page]]] = {
-    "/oauth2/authorize": (("GET", "POST"), authorize.authorize),
+    "/oauth2/authorize": (("GET",), authorize.authorize),
     "/login": (("GET", "POST"), login.login),
     "/signup": (("GET", "POST"), account.sign_up),
     "/confirm": (("GET", "POST"), account.confirm),
