@@ -74,15 +74,19 @@ class PoolCloud(TestCloud):
     async def begin(cls, client: dict[str, Any] | None = None, seed: int = 1, **pool: Any) -> PoolCloud:
         """A cloud whose pool and client have these settings."""
         cloud = cls(seed)
-        cloud.functions = Functions()
-        cloud.targets["lambda"] = cloud.functions  # type: ignore[assignment]  # nothing is delivered to it
-        given = {"AutoVerifiedAttributes": ["email"], "Policies": {"PasswordPolicy": {"MinimumLength": 8}}, **pool}
-        cloud.pool = (await cloud.call("cognito-idp", "CreateUserPool", PoolName="p", **given))["UserPool"]["Id"]
-        settings = {"ExplicitAuthFlows": list(FLOWS), **(client or {})}
-        made = await cloud.admin("CreateUserPoolClient", ClientName="c", **settings)
-        cloud.client = made["UserPoolClient"]["ClientId"]
-        cloud.secret = made["UserPoolClient"].get("ClientSecret", "")
+        await cloud.fill(client, **pool)
         return cloud
+
+    async def fill(self, client: dict[str, Any] | None = None, **pool: Any) -> None:
+        """Make the pool and its client."""
+        self.functions = Functions()
+        self.targets["lambda"] = self.functions  # type: ignore[assignment]  # nothing is delivered to it
+        given = {"AutoVerifiedAttributes": ["email"], "Policies": {"PasswordPolicy": {"MinimumLength": 8}}, **pool}
+        self.pool = (await self.call("cognito-idp", "CreateUserPool", PoolName="p", **given))["UserPool"]["Id"]
+        settings = {"ExplicitAuthFlows": list(FLOWS), **(client or {})}
+        made = await self.admin("CreateUserPoolClient", ClientName="c", **settings)
+        self.client = made["UserPoolClient"]["ClientId"]
+        self.secret = made["UserPoolClient"].get("ClientSecret", "")
 
     async def admin(self, operation: str, **params: Any) -> dict[str, Any]:
         """An operation about the pool, as root."""
