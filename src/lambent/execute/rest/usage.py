@@ -109,7 +109,7 @@ class Usage:
     def _put(self, tx: Transaction, *, batch: dict[_Place, dict[str, int]]) -> dict[_Place, int | None]:
         """Add the counts; what is left of each quota afterwards."""
         now: dict[_Place, int | None] = {}
-        for (plan, key), days in batch.items():
+        for (plan, key), days in sorted(batch.items()):  # one order on all nodes, or their locks could cross
             for day, count in days.items():
                 tx.lock(keys.used.key(plan, key, day))
                 before = keys.used.get(tx, plan, key, day) or Used()
