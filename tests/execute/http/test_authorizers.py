@@ -209,3 +209,26 @@ def test_iam_without_the_right(resource: str) -> None:
         assert api.functions.events == []
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("condition", "status"),
+    [
+        ({"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}, 200),
+        ({"IpAddress": {"aws:SourceIp": "198.51.100.0/24"}}, 403),
+        ({"DateLessThan": {"aws:CurrentTime": "2023-11-15T00:00:00Z"}}, 200),
+        ({"DateLessThan": {"aws:CurrentTime": "2023-11-14T00:00:00Z"}}, 403),
+        ({"Bool": {"aws:SecureTransport": "true"}}, 403),
+    ],
+)
+def test_conditions(condition: dict[str, Any], status: int) -> None:
+    async def run() -> None:
+        statement = {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*", "Condition": condition}
+        _, ask = await _signed(json.dumps({"Version": "2012-10-17", "Statement": [statement]}))
+
+        def elsewhere(request: Request) -> None:
+            request.peer = "192.0.2.7"
+
+        assert (await ask(change=elsewhere)).status == status
+
+    asyncio.run(run())

@@ -70,16 +70,34 @@ async def _by_signature(exchange: Exchange) -> None:
     caller, arn = who.caller, exchange.call_arn
     if caller.account != exchange.found.account:
         raise Refusal(403, "The caller is of another account.", authorizer=True)
-    conditions: dict[str, str | tuple[str, ...]] = {"aws:sourceip": request.peer}
+    known = conditions(exchange)
 
     def ask(tx: Reader) -> bool:
-        return cloud.guard.decide(tx, caller, shared.ACTION, arn, conditions).allowed
+        return cloud.guard.decide(tx, caller, shared.ACTION, arn, known).allowed
 
     if not await cloud.store.read(ask):
         raise Refusal(403, f"{caller.arn} is not authorized to perform execute-api:Invoke on {arn}", authorizer=True)
     if isinstance(who.body, BytesBody):
         request.body = who.body
     exchange.authorizer = {"iam": _identity(caller)}
+
+
+def conditions(exchange: Exchange) -> dict[str, str | tuple[str, ...]]:
+    """The condition keys of the request that policies may ask for."""
+    request = exchange.request
+    # What never left this machine, nobody could listen to: docs/decisions/004.
+    local = request.peer.startswith("127.") or request.peer in ("::1", "")
+    found: dict[str, str | tuple[str, ...]] = {
+        "aws:currenttime": exchange.iso_time,
+        "aws:epochtime": str(exchange.started_ns // _NS),
+        "aws:requestedregion": exchange.found.region,
+        "aws:securetransport": "true" if request.secure or local else "false",
+        "aws:sourceip": request.peer,
+    }
+    for name, key in (("user-agent", "aws:useragent"), ("referer", "aws:referer")):
+        if name in request.headers:
+            found[key] = request.headers[name]
+    return found
 
 
 def _identity(caller: Caller) -> dict[str, Any]:
@@ -155,8 +173,7 @@ def _allows(exchange: Exchange, verdict: Verdict) -> bool:
     if not verdict.document:
         return verdict.allowed
     told = shared.Verdict(verdict.principal, verdict.document, {}, {}, "")
-    conditions: dict[str, str | tuple[str, ...]] = {"aws:sourceip": exchange.request.peer}
-    return shared.decide(told, exchange.call_arn, exchange.found.account, conditions).allowed
+    return shared.decide(told, exchange.call_arn, exchange.found.account, conditions(exchange)).allowed
 
 
 async def _ask(exchange: Exchange, authorizer: Authorizer, identity: list[str]) -> Outcome:

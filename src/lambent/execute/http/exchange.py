@@ -112,6 +112,12 @@ class Exchange:
         return f"{iso[6:8]}/{_MONTHS[int(iso[4:6]) - 1]}/{iso[:4]}:{iso[9:11]}:{iso[11:13]}:{iso[13:15]} +0000"
 
     @property
+    def iso_time(self) -> str:
+        """When it came: `2026-11-21T11:10:55Z`."""
+        iso = format_time(self.started_ns)
+        return f"{iso[:4]}-{iso[4:6]}-{iso[6:8]}T{iso[9:11]}:{iso[11:13]}:{iso[13:15]}Z"
+
+    @property
     def headers(self) -> dict[str, str]:
         """The request's headers with those that the gateway adds, by name in small letters."""
         request = self.request

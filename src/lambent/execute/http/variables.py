@@ -8,8 +8,6 @@ from typing import Any, Final
 
 import orjson
 
-from lambent.auth.claim import format_time
-
 from .exchange import Exchange
 
 Read = Callable[[Exchange], Any]
@@ -17,11 +15,6 @@ Read = Callable[[Exchange], Any]
 
 def _iam(name: str) -> Read:
     return lambda exchange: (exchange.authorizer or {}).get("iam", {}).get(name)
-
-
-def _iso(exchange: Exchange) -> str:
-    time = format_time(exchange.started_ns)
-    return f"{time[:4]}-{time[4:6]}-{time[6:8]}T{time[9:11]}:{time[11:13]}:{time[13:15]}Z"
 
 
 def _latency(exchange: Exchange) -> int | None:
@@ -81,7 +74,7 @@ def variable(exchange: Exchange, name: str) -> str | None:
     if read is not None:
         return _text(read(exchange))
     if name == "requestTimeISO8601":
-        return _iso(exchange)
+        return exchange.iso_time
     if name.startswith("integration."):
         read = _INTEGRATION.get(name[12:])
         return _text(read(exchange)) if read is not None else None
