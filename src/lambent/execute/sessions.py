@@ -1,7 +1,7 @@
 """Acting for others: sessions of the roles that integrations name, and requests signed with them.
 
-A session is kept until a little before it ends. What its role may do is asked anew at every call; that the role's trust
-policy still lets API Gateway in, only when a session is made, as with any temporary credentials.
+A session is kept until a little before it ends, and no longer than its role stays the same: one whose trust policy was
+changed, or that was deleted and made again, is assumed anew. What a role may do is asked at every call.
 """
 
 from __future__ import annotations
@@ -36,13 +36,16 @@ class Sessions:
         """A session of `role` on behalf of the API `source_arn`; `ServiceError` AccessDenied when its trust policy does
         not let API Gateway in."""
         now_ns = self._cloud.clock.now_ns()
-        found = self._kept.get((role, source_arn), now_ns)
+        directory = self._cloud.directory
+        record = await self._cloud.store.read(lambda tx: directory.role(tx, role))
+        key = (role, source_arn, record.id, record.trust) if record is not None else (role, source_arn)
+        found = self._kept.get(key, now_ns) if record is not None else None
         if found is None:
-            found = await self._cloud.directory.role_session(
+            found = await directory.role_session(
                 role, "BackplaneAssumeRoleSession", PRINCIPAL, _SESSION_S, source_arn=source_arn
             )
             until_ns = (found.expires_ns or now_ns + _SESSION_S * 1_000_000_000) - _SPARE_NS
-            self._kept.put((role, source_arn), found, until_ns)
+            self._kept.put(key, found, until_ns)
         return found
 
 

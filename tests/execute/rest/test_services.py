@@ -343,3 +343,36 @@ async def test_a_role_that_does_not_trust_api_gateway() -> None:
     await making.deploy()
     answer = await making.ask("GET", "")
     assert (answer.status, json(answer)) == (500, {"message": "Internal server error"})
+
+
+@pytest.mark.slow
+async def test_a_role_is_assumed_anew_when_it_has_changed() -> None:
+    cloud, making = await aws("dynamodb:action/ListTables", templates={"application/json": "{}"})
+    assert (await making.ask("POST", "")).status == 200
+    await cloud.call("iam", "UpdateAssumeRolePolicy", RoleName="api", PolicyDocument=TRUST.replace("Allow", "Deny"))
+    assert (await making.ask("POST", "")).status == 500
+    await cloud.call("iam", "DeleteRolePolicy", RoleName="api", PolicyName="it")
+    await cloud.call("iam", "DeleteRole", RoleName="api")
+    assert (await making.ask("POST", "")).status == 500
+    await role(cloud)
+    assert (await making.ask("POST", "")).status == 200, "another role of the same name"
+
+
+@pytest.mark.slow
+async def test_a_body_that_passes_through_keeps_its_content_type() -> None:
+    cloud = TestCloud()
+    making = Making(cloud)
+    await cloud.call("s3", "CreateBucket", Bucket="pictures")
+    parameters = {"integration.request.path.key": "method.request.path.key"}
+    integration = Integration(
+        type="AWS",
+        http_method="PUT",
+        uri=uri("s3:path/pictures/{key}"),
+        credentials=await role(cloud),
+        parameters=parameters,
+        responses=OK,
+    )
+    making.method("/{key}", "PUT", integration)
+    await making.deploy()
+    assert (await making.ask("PUT", "/a", headers={"Content-Type": "text/css"}, body=b"a {}")).status == 200
+    assert (await cloud.call("s3", "HeadObject", Bucket="pictures", Key="a"))["ContentType"] == "text/css"

@@ -78,7 +78,7 @@ def _throttle_plan(x: Exchange, plan: UsagePlan, key: str) -> None:
     name = (plan.id, key, x.found.api, x.found.stage, path) if throttle is not None else (plan.id, key)
     throttle = throttle or plan.throttle
     if throttle is not None and not x.room.buckets.take(("plan", name), throttle.rate, throttle.burst, x.started_ns):
-        raise Refusal("THROTTLED", error="LimitExceededException", note="A limit of the usage plan was exceeded.")
+        raise Refusal("THROTTLED", note="A limit of the usage plan was exceeded.")
 
 
 def _throttle(x: Exchange) -> None:

@@ -22,12 +22,13 @@ T = TypeVar("T")
 
 class Outgoing(NamedTuple):
     """An integration request: `headers` by name (as mapped), `query` as pairs, `path` values for the URI's variables
-    (without escapes)."""
+    (without escapes); `kind` is the content type of the body where no mapping says another."""
 
     headers: dict[str, list[str]]
     query: list[tuple[str, str]]
     path: dict[str, str]
     body: bytes
+    kind: str
 
 
 def scope_of(x: Exchange) -> Scope:
@@ -69,7 +70,8 @@ def outgoing(x: Exchange, refused: frozenset[str]) -> Outgoing:
         raise misconfigured("A header that may not be set was overridden.")
     query = {**made.query, **{name: [value] for name, value in over.request_query.items()}}
     pairs = [(name, value) for name, values in query.items() for value in values]
-    return Outgoing(headers, pairs, {**made.path, **over.request_path}, body)
+    kind = x.request.headers.get("content-type") or JSON
+    return Outgoing(headers, pairs, {**made.path, **over.request_path}, body, kind)
 
 
 def _binary_request(x: Exchange) -> bool:

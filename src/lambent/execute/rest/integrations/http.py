@@ -25,7 +25,7 @@ async def http(x: Exchange) -> Answer:
     made = transform.outgoing(x, FORBIDDEN_TO_HTTP)
     headers = {"accept": ("Accept", [JSON]), "user-agent": ("User-Agent", [f"AmazonAPIGateway_{x.found.api}"])}
     if made.body:
-        headers["content-type"] = ("Content-Type", [JSON])
+        headers["content-type"] = ("Content-Type", [made.kind])
     headers |= _own(x)
     headers |= {name.lower(): (name, values) for name, values in made.headers.items()}
     answer = await _call(x, made, [(name, value) for name, values in headers.values() for value in values], made.query)

@@ -76,7 +76,7 @@ def build(x: Exchange, to: uris.Service, made: transform.Outgoing) -> Request:
         else:
             headers |= _json_target(to)
     elif body:
-        headers["content-type"] = JSON
+        headers["content-type"] = made.kind
     for name, values in made.headers.items():
         headers[name.lower()] = clean(",".join(values))
     verb = integration.http_method or x.request.method
