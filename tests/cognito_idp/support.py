@@ -172,4 +172,5 @@ def same_keys() -> Any:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keypairs, "make", make)
+        asyncio.run(PoolCloud.begin())  # loads what is loaded once
         yield

@@ -93,6 +93,8 @@ def test_a_browser_signs_in_with_code_and_proof_key() -> None:
             "anna@example.com",
         )
         assert claims(found["access_token"])["scope"] == "openid email"
+        half = hashlib.sha256(found["access_token"].encode()).digest()[:16]
+        assert base64.urlsafe_b64decode(said["at_hash"] + "==") == half
         info = await browser.ask(
             "GET", "/oauth2/userInfo", headers={"authorization": f"Bearer {found['access_token']}"}
         )
@@ -384,3 +386,33 @@ def test_pages_are_found_by_host_name_too_and_keys_by_pool() -> None:
         assert (await browser.ask("OPTIONS", "/oauth2/token")).status == 204
 
     run(scenario)
+
+
+def test_a_second_factor_is_asked_for_on_the_page() -> None:
+    async def scenario(cloud: PoolCloud, browser: Browser) -> None:
+        sms: dict[str, Any] = {"SmsMfaConfiguration": {}}
+        await cloud.admin("SetUserPoolMfaConfig", MfaConfiguration="ON", **sms)
+        await cloud.user(phone_number="+4915112345678")
+        ask = await browser.submit(await browser.get("/login", **asked(cloud)), username="anna", password=PASSWORD)
+        assert "sent to your phone" in html(ask)
+        assert "cognito" not in browser.cookies
+        code = await cloud.code("+4915112345678")
+        wrong = await browser.submit(ask, answer="000000" if code != "000000" else "000001")
+        assert "Invalid code" in html(wrong)
+        done = await browser.submit(wrong, answer=code)
+        assert header(done, "location").startswith(CALLBACK)
+
+    run(scenario)
+
+
+def test_a_client_with_a_secret_signs_in_and_proves_it_for_tokens() -> None:
+    async def scenario(cloud: PoolCloud, browser: Browser) -> None:
+        await cloud.user()
+        code = await code_of(cloud, browser)
+        assert await exchange(cloud, browser, code) == (400, {"error": "invalid_client"})
+        status, found = await exchange(cloud, browser, code, client_secret=cloud.secret)
+        assert status == 200
+        form = {"grant_type": "refresh_token", "client_id": cloud.client, "refresh_token": found["refresh_token"]}
+        assert read(await browser.ask("POST", "/oauth2/token", form)) == {"error": "invalid_client"}
+
+    run(scenario, GenerateSecret=True)

@@ -82,6 +82,10 @@ def test_an_authenticator_is_asked_for_and_each_code_serves_once() -> None:
         shown = await cloud.anyone("GetUser", AccessToken=access)
         assert shown["UserMFASettingList"] == ["SOFTWARE_TOKEN_MFA"]
         assert shown["PreferredMfaSetting"] == "SOFTWARE_TOKEN_MFA"
+        await cloud.admin("AdminDeleteSoftwareToken", Username="anna")
+        left = await cloud.anyone("GetUserAuthFactors", AccessToken=access)
+        assert left == {"Username": "anna", "ConfiguredUserAuthFactors": ["PASSWORD"]}
+        assert "AuthenticationResult" in await cloud.sign_in()
 
     run("OPTIONAL", TOTP, scenario)
 

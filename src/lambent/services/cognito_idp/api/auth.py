@@ -23,13 +23,13 @@ async def _own(ctx: Context, req: dict[str, Any]) -> tuple[Pool, Client]:
     return await ctx.cloud.store.read(look)
 
 
-@cognito_idp.operation(tx="none", open=True, anonymous=True, harmless=_HARMLESS)
+@cognito_idp.operation(tx="none", open=True, anonymous=True, unbuilt=("Session",), harmless=_HARMLESS)
 async def initiate_auth(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     pool, client = await ctx.cloud.store.read(lambda tx: client_and_pool(tx, req["ClientId"]))
     return await signing_in.start(ctx.cloud, pool, client, req, admin=False)
 
 
-@cognito_idp.operation(tx="none", resource=on_pool, harmless=_HARMLESS)
+@cognito_idp.operation(tx="none", resource=on_pool, unbuilt=("Session",), harmless=_HARMLESS)
 async def admin_initiate_auth(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     pool, client = await _own(ctx, req)
     return await signing_in.start(ctx.cloud, pool, client, req, admin=True)

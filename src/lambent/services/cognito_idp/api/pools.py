@@ -115,6 +115,13 @@ def add_custom_attributes(ctx: Context, tx: Transaction, req: dict[str, Any]) ->
     return {}
 
 
+@cognito_idp.operation(tx="read", resource=on_pool)
+def list_identity_providers(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
+    # Others cannot be made here (CreateIdentityProvider is refused by name), so a pool has none.
+    get_pool(ctx, tx, req["UserPoolId"])
+    return {"Providers": []}
+
+
 # -- second factors ---------------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from lambent.contracts.ports import Transaction
+from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
 
 from .. import factors, guarding, keys, sessions, tokens, totp, users
@@ -106,3 +106,36 @@ def _prefer(ctx: Context, tx: Transaction, pool: Pool, user: User, req: dict[str
     mfa, preferred = factors.preferences(pool, user, req)
     changed = replace(user, mfa=mfa, preferred_mfa=preferred, modified_ms=ctx.now_ms)
     keys.users.put(tx, changed, pool.id, users.key(pool, user))
+
+
+@cognito_idp.operation(tx="write", resource=on_pool)
+def admin_delete_software_token(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
+    pool = get_pool(ctx, tx, req["UserPoolId"])
+    user = users.get(tx, pool, req["Username"])
+    if not user.totp:
+        raise SoftwareTokenMFANotFoundException("Software Token MFA has not been enabled for the user.")
+    changed = replace(
+        user,
+        totp="",
+        mfa=tuple(name for name in user.mfa if name != factors.TOTP),
+        preferred_mfa="" if user.preferred_mfa == factors.TOTP else user.preferred_mfa,
+        modified_ms=ctx.now_ms,
+    )
+    keys.users.put(tx, changed, pool.id, users.key(pool, user))
+    return {}
+
+
+def _factors(user: User) -> dict[str, Any]:
+    known = ["PASSWORD"] if user.verifier else []
+    return {"Username": user.name, "ConfiguredUserAuthFactors": known, **users.show_mfa(user)}
+
+
+@cognito_idp.operation(tx="none", open=True, anonymous=True)
+async def get_user_auth_factors(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    bearer = await ctx.cloud.store.read(lambda tx: tokens.read_access(ctx.cloud, tx, req["AccessToken"]))
+    return _factors(bearer.user)
+
+
+@cognito_idp.operation(tx="read", resource=on_pool)
+def admin_get_user_auth_factors(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
+    return _factors(users.get(tx, get_pool(ctx, tx, req["UserPoolId"]), req["Username"]))
