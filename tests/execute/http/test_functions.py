@@ -299,6 +299,29 @@ def test_stage_variables_choose_the_function() -> None:
     asyncio.run(run())
 
 
+def test_mappings_of_the_request() -> None:
+    async def run() -> None:
+        api = await new_api(TestCloud(), CorsConfiguration={"AllowOrigins": ["*"]})
+        id = await api.function("GET /a/{id}", lambda event: "")
+        mappings = {
+            "overwrite:path": "/other/${request.path.id}",
+            "append:header.x-a": "$request.querystring.q",
+            "remove:querystring.q": "''",
+            "overwrite:querystring.r": "a b",
+        }
+        await api.v2("UpdateIntegration", IntegrationId=id, RequestParameters=mappings)
+        answer = await api.ask("GET", "/a/7?q=1&s=2", x_a="0", origin="https://page.example")
+        assert header(answer, "access-control-allow-origin") == "*"
+        event = api.functions.events[0]
+        assert event["rawPath"] == event["requestContext"]["http"]["path"] == "/other/7"
+        assert event["headers"]["x-a"] == "0,1"
+        assert event["rawQueryString"] == "s=2&r=a+b"
+        assert event["queryStringParameters"] == {"s": "2", "r": "a b"}
+        assert event["pathParameters"] == {"id": "7"}
+
+    asyncio.run(run())
+
+
 def test_mappings_of_the_answer() -> None:
     async def run() -> None:
         api = await new_api(TestCloud())

@@ -33,7 +33,7 @@ class Backend:
 class Exchange:
     """A request to a stage. `path` is the raw path behind the stage, which begins with a slash; `step` and `parameters`
     (decoded) are there once it is routed, `authorizer` once somebody was let in: `{"jwt": ...}`, `{"lambda": ...}` or
-    `{"iam": ...}`. `error` is the message of a refusal."""
+    `{"iam": ...}`. `error` is the message of a refusal; `mapped_path` what a mapping made of the path."""
 
     __slots__ = (
         "authorizer",
@@ -43,6 +43,7 @@ class Exchange:
         "cloud",
         "error",
         "found",
+        "mapped_path",
         "parameters",
         "path",
         "plan",
@@ -64,6 +65,7 @@ class Exchange:
         self.plan = plan
         self.path = path
         self.step: Step = NOWHERE
+        self.mapped_path = ""
         self.parameters: dict[str, str] = {}
         self.started_ns = room.cloud.clock.now_ns()
         self.request_id = short_id(request.id or room.cloud.ids.request_id())
@@ -84,7 +86,7 @@ class Exchange:
     @property
     def shown_path(self) -> str:
         """`full_path` as functions see it: decoded, which HTTP APIs do for both formats."""
-        return unquote(self.full_path)
+        return self.mapped_path or unquote(self.full_path)
 
     @property
     def domain(self) -> str:

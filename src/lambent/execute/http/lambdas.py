@@ -16,6 +16,7 @@ from ..calls import in_time, invoke, invoke_as
 from .answers import Answer, from_payload
 from .events import integration_event
 from .exchange import Exchange
+from .mapping import mapped
 from .refusals import Refusal, broken, unavailable
 from .selecting import fill
 
@@ -29,7 +30,8 @@ NO_RIGHT: Final = (
 async def answer(exchange: Exchange, integration: Integration) -> Answer:
     """Run the function and read its answer; `Refusal` when there is none."""
     version = integration.payload_format or "1.0"
-    payload = orjson.dumps(integration_event(exchange, version))
+    with mapped(exchange, integration.request_parameters):
+        payload = orjson.dumps(integration_event(exchange, version))
     if len(payload) > PAYLOAD_BYTES_MAX:
         raise Refusal(413, "The event is too long for a function.", integration=True)
     outcome = await _run(exchange, integration, payload)

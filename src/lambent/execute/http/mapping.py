@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final
+from urllib.parse import urlencode
+
+from lambent.contracts.http import Request
 
 from ..mapping.errors import MappingError
 from ..mapping.expressions import Answer as Answered
@@ -54,6 +59,31 @@ def mapped_request(exchange: Exchange, mappings: dict[str, str], headers: dict[s
         return http_request(mappings, request, sources_of(exchange))
     except MappingError as error:
         raise Refusal(400, str(error) or _GONE) from None
+
+
+@contextmanager
+def mapped(exchange: Exchange, mappings: dict[str, str] | None) -> Iterator[None]:
+    """Within it, the exchange's request is as an integration's mappings make it: for the event of a function."""
+    if not mappings:
+        yield
+        return
+    request = exchange.request
+    made = mapped_request(exchange, mappings, request.headers)
+    exchange.request = Request(
+        request.method,
+        request.path,
+        urlencode([(name, value) for name, values in made.query.items() for value in values]),
+        {name: ",".join(values) for name, values in made.headers.items()},
+        request.body,
+        peer=request.peer,
+        secure=request.secure,
+        id=request.id,
+    )
+    exchange.mapped_path = made.path
+    try:
+        yield
+    finally:
+        exchange.request, exchange.mapped_path = request, ""
 
 
 def mapped_answer(exchange: Exchange, answer: Answer, by_status: dict[str, dict[str, str]]) -> Answer:
