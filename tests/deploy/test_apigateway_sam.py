@@ -266,3 +266,88 @@ def test_what_lies_around_an_api_with_everything() -> None:
             assert await _all(c, operation) == []
 
     run(scenario)
+
+
+OPERATED = """
+Transform: AWS::Serverless-2016-10-31
+Globals:
+  Api: {OpenApiVersion: 3.0.1, Cors: "'*'"}
+Resources:
+  Role:
+    Type: AWS::IAM::Role
+    Properties:
+      AssumeRolePolicyDocument:
+        Statement: [{Effect: Allow, Action: 'sts:AssumeRole', Principal: {Service: apigateway.amazonaws.com}}]
+  Account: {Type: AWS::ApiGateway::Account, Properties: {CloudWatchRoleArn: !GetAtt Role.Arn}}
+  Logs: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: access}}
+  Api:
+    Type: AWS::Serverless::Api
+    DependsOn: Account
+    Properties:
+      StageName: live
+      FailOnWarnings: true
+      DisableExecuteApiEndpoint: true
+      ApiKeySourceType: AUTHORIZER
+      MinimumCompressionSize: 1024
+      CacheClusterEnabled: true
+      CacheClusterSize: '0.5'
+      Tags: {team: books}
+      PropagateTags: true
+      CanarySetting: {PercentTraffic: 10, StageVariableOverrides: {TABLE: other}}
+      Variables: {TABLE: books}
+      AccessLogSetting: {DestinationArn: !GetAtt Logs.Arn, Format: $context.requestId}
+      MethodSettings: [{HttpMethod: '*', ResourcePath: '/*', LoggingLevel: INFO, DataTraceEnabled: true}]
+      Auth: {ApiKeyRequired: true, UsagePlan: {CreateUsagePlan: SHARED}}
+      DefinitionBody:
+        openapi: 3.0.1
+        info: {title: defined, version: '3'}
+        paths:
+          /hello:
+            get:
+              responses: {}
+              x-amazon-apigateway-integration: {type: mock, requestTemplates: {a/b: '{"statusCode": 200}'}}
+Outputs:
+  Api: {Value: !Ref Api}
+"""
+
+
+def test_an_api_as_it_is_operated() -> None:
+    async def scenario(c: Cloud) -> None:
+        api = (await _deploy(c, "CreateStack", OPERATED))["Api"]
+        shown = await c.call("apigateway", "GetRestApi", restApiId=api)
+        assert (shown["name"], shown["apiKeySource"], shown["minimumCompressionSize"]) == (
+            "defined",
+            "AUTHORIZER",
+            1024,
+        )
+        assert (shown["disableExecuteApiEndpoint"], shown["tags"]) == (True, {"team": "books"})
+        stage = (await _all(c, "GetStages", restApiId=api))[0]
+        assert (stage["cacheClusterSize"], stage["tags"]) == ("0.5", {"team": "books"})
+        assert stage["accessLogSettings"]["format"] == "$context.requestId"
+        assert stage["methodSettings"]["*/*"]["loggingLevel"] == "INFO"
+        canary = {"percentTraffic": 10.0, "stageVariableOverrides": {"TABLE": "other"}, "useStageCache": False}
+        assert stage["canarySettings"] == {**canary, "deploymentId": stage["deploymentId"]}
+        assert (await _all(c, "GetUsagePlans"))[0]["apiStages"] == [{"apiId": api, "stage": "live"}]
+        changes = {
+            "/hello:": "/bye:",
+            "TABLE: other": "TABLE: third",
+            "LoggingLevel: INFO, ": "",
+            "      AccessLogSetting: {DestinationArn: !GetAtt Logs.Arn, Format: $context.requestId}\n": "",
+        }
+        changed = OPERATED
+        for old, new in changes.items():
+            assert old in changed, old
+            changed = changed.replace(old, new)
+        await _deploy(c, "UpdateStack", changed)
+        moved = (await _all(c, "GetStages", restApiId=api))[0]
+        assert moved["deploymentId"] != stage["deploymentId"]
+        assert moved["canarySettings"] == {
+            **canary, "stageVariableOverrides": {"TABLE": "third"}, "deploymentId": moved["deploymentId"]
+        }  # fmt: skip
+        assert "accessLogSettings" not in moved
+        assert "loggingLevel" not in moved["methodSettings"]["*/*"]
+        assert [one["id"] for one in await _all(c, "GetDeployments", restApiId=api)] == [moved["deploymentId"]]
+        await c.cfn("DeleteStack", StackName="s")
+        assert await _all(c, "GetRestApis") == []
+
+    run(scenario)

@@ -99,6 +99,9 @@ def _canary_patches(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict
         for name, path in _CANARY.items()
         if name in after and after[name] != before.get(name)
     ]
+    if before and after and "DeploymentId" not in after and old.get("DeploymentId") != new.get("DeploymentId"):
+        # A canary of no deployment of its own goes with the stage: the old one is about to be deleted.
+        found.append(replaced("/canarySettings/deploymentId", new["DeploymentId"]))
     overrides = "StageVariableOverrides"
     path = "/canarySettings/stageVariableOverrides"
     return found + map_patches(path, before.get(overrides) or {}, after.get(overrides) or {})
