@@ -6,7 +6,8 @@ outside (a stage's settings, a template's stack) still does.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 import msgspec
@@ -24,7 +25,15 @@ from .openapi import Imported, ImportFailed
 from .views import DEFAULT_TEMPLATES
 
 ID_LENGTH = 6
+_INLINE_BYTES_MAX = 64 << 10
 _Named = TypeVar("_Named", bound=msgspec.Struct)
+
+
+async def parsed(parse: Callable[[bytes], dict[str, Any]], body: bytes) -> dict[str, Any]:
+    """What `parse` makes of a document; a long one is parsed beside the loop, for YAML takes its time."""
+    if len(body) <= _INLINE_BYTES_MAX:
+        return parse(body)
+    return await asyncio.to_thread(parse, body)
 
 
 def apply(ids: Ids, tx: Transaction, api: RestApi, imported: Imported, *, overwrite: bool, parts: bool) -> RestApi:

@@ -122,11 +122,10 @@ def delete_documentation_part(ctx: Context, tx: Transaction, req: dict[str, Any]
     keys.docparts.delete(tx, req["restApiId"], _find(ctx, tx, req).id)
 
 
-@operation(tx="write")
-def import_documentation_parts(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
-    api = find_api(ctx, tx, req["restApiId"])
+@operation(tx="none")
+async def import_documentation_parts(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     try:
-        given = document.values(req["body"])
+        given = await importing.parsed(document.values, req["body"])
     except Unreadable:
         raise BadRequestException("Unable to build importer with provided input.") from None
     parts = reading.parts(document.mapping(given.get(_DOCUMENTATION, given)))
@@ -134,7 +133,12 @@ def import_documentation_parts(ctx: Context, tx: Transaction, req: dict[str, Any
         _location(part.location)
         _checked(part.properties)
     overwrite = req.get("mode", "merge") == "overwrite"
-    return {"ids": importing.put_parts(ctx.cloud.ids, tx, api.id, parts, overwrite=overwrite)}
+
+    def write(tx: Transaction) -> list[str]:
+        api = find_api(ctx, tx, req["restApiId"])
+        return importing.put_parts(ctx.cloud.ids, tx, api.id, parts, overwrite=overwrite)
+
+    return {"ids": await ctx.cloud.store.write(write)}
 
 
 def _show_version(version: DocumentationVersion) -> dict[str, Any]:

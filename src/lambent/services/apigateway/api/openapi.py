@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -27,16 +26,13 @@ from ..service import find_api, operation, read_tags
 from ..views import show_api
 from .rest_apis import APIS_MAX, read_policy
 
-_INLINE_BYTES_MAX: Final = 64 << 10
 _KINDS: Final = ("EDGE", "REGIONAL", "PRIVATE")
 
 
 async def _loaded(body: bytes) -> dict[str, Any]:
-    """The document; a long one is parsed beside the loop, for YAML takes its time."""
+    """The document."""
     try:
-        if len(body) <= _INLINE_BYTES_MAX:
-            return openapi.load(body)
-        return await asyncio.to_thread(openapi.load, body)
+        return await importing.parsed(openapi.load, body)
     except Unreadable:
         raise BadRequestException("Invalid OpenAPI input.") from None
 
