@@ -17,7 +17,7 @@ from lambent.contracts.errors import ServiceError
 from lambent.services.cognito_idp import keypairs, srp
 from lambent.services.cognito_idp.clients import hash_of
 
-from .support import DAY_S, HOUR_S, MINUTE_S, PASSWORD, PoolCloud, claims, forged, refused
+from .support import DAY_S, FUNCTION, HOUR_S, MINUTE_S, PASSWORD, PoolCloud, claims, forged, refused
 
 HIDES = {"PreventUserExistenceErrors": "ENABLED"}
 WRONG = ("NotAuthorizedException", "Incorrect username or password.")
@@ -202,6 +202,17 @@ def test_after_five_wrong_passwords_the_next_has_to_wait(name: str) -> None:
             assert await refused(cloud.sign_in(name, "x")) == WRONG
 
     run(scenario, HIDES)
+
+
+def test_many_guesses_at_once_are_no_more_than_five() -> None:
+    async def scenario(cloud: PoolCloud) -> None:
+        await cloud.user()
+        guesses = [*(f"guess-{number}" for number in range(9)), PASSWORD]
+        told = await asyncio.gather(*(refused(cloud.sign_in("anna", guess)) for guess in guesses))
+        exceeded = ("NotAuthorizedException", "Password attempts exceeded")
+        assert sorted(told) == [WRONG] * 5 + [exceeded] * 5
+
+    run(scenario, LambdaConfig={"PreAuthentication": FUNCTION})
 
 
 def test_flows_must_be_allowed() -> None:

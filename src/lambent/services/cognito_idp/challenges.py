@@ -98,8 +98,11 @@ async def _password_verifier(
         given = base64.b64decode(answers["PASSWORD_CLAIM_SIGNATURE"])
     except (binascii.Error, ValueError):
         given = b""
-    if not hmac.compare_digest(wanted, given) or user is None or not user.verifier:
-        await attempt.cloud.store.write(lambda tx: guarding.failed(tx, attempt.pool, attempt.name, attempt.now_ms))
+    right = hmac.compare_digest(wanted, given) and user is not None and bool(user.verifier)
+    await attempt.cloud.store.write(
+        lambda tx: guarding.settle(tx, attempt.pool, attempt.name, attempt.now_ms, right=right)
+    )
+    if not right or user is None:
         raise bad_login()
     if "steps" in session.data:
         step = {"challengeName": "PASSWORD_VERIFIER", "challengeResult": True, "challengeMetadata": None}
@@ -147,6 +150,7 @@ async def _authenticator(
         raise InvalidParameterException("Missing required parameter SOFTWARE_TOKEN_MFA_CODE")
 
     def take(tx: Transaction) -> User | Refusal:
+        guarding.check(tx, attempt.pool, attempt.name, attempt.now_ms)
         current = keys.users.get(tx, attempt.pool.id, session.user)
         now = keys.sessions.get(tx, keys.digest(secret))
         if current is None or now is None:
@@ -174,6 +178,7 @@ async def _sent_code(
         raise InvalidParameterException(f"Missing required parameter {session.challenge}_CODE")
 
     def take(tx: Transaction) -> User | Refusal:
+        guarding.check(tx, attempt.pool, attempt.name, attempt.now_ms)
         current = keys.users.get(tx, attempt.pool.id, session.user)
         now = keys.sessions.get(tx, keys.digest(secret))
         if current is None or now is None:

@@ -32,6 +32,14 @@ def check(tx: Reader, pool: Pool, name: str, now_ms: int) -> None:
         raise NotAuthorizedException("Password attempts exceeded")
 
 
+def settle(tx: Transaction, pool: Pool, name: str, now_ms: int, *, right: bool) -> None:
+    """Before anybody is told whether a password was right: count a wrong one, and tell nothing where others that were
+    tried at the same time have used up the free ones. So a thousand guesses at once are no more than five."""
+    check(tx, pool, name, now_ms)
+    if not right:
+        failed(tx, pool, name, now_ms)
+
+
 def failed(tx: Transaction, pool: Pool, name: str, now_ms: int) -> None:
     """Count a wrong password."""
     folded = _who(tx, pool, name)

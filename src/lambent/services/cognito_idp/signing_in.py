@@ -90,11 +90,11 @@ async def check_password(attempt: Attempt, password: str) -> User:
             return migrated
     await before(attempt, user)
     salt, kept = (user.salt, user.verifier) if user is not None else (b"\x10" * 16, b"")
-    if not srp.matches(pool.short, user.name if user else attempt.name, password, salt, kept or b"\x00"):
-        await cloud.store.write(lambda tx: guarding.failed(tx, pool, attempt.name, now_ms))
-        raise bad_login() if user is not None or attempt.client.hides_users else no_user()
-    assert user is not None
-    return user
+    right = srp.matches(pool.short, user.name if user else attempt.name, password, salt, kept or b"\x00")
+    await cloud.store.write(lambda tx: guarding.settle(tx, pool, attempt.name, now_ms, right=right))
+    if right and user is not None:
+        return user
+    raise bad_login() if user is not None or attempt.client.hides_users else no_user()
 
 
 # -- SRP --------------------------------------------------------------------------------------------------------------

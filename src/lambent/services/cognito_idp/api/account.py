@@ -36,10 +36,11 @@ async def change_password(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     bearer = await bearer_of(ctx, req["AccessToken"])
     pool, user = bearer.pool, bearer.user
     await ctx.cloud.store.read(lambda tx: guarding.check(tx, pool, user.name, ctx.now_ms))
-    if user.verifier and not srp.matches(
+    right = not user.verifier or srp.matches(
         pool.short, user.name, req.get("PreviousPassword", ""), user.salt, user.verifier
-    ):
-        await ctx.cloud.store.write(lambda tx: guarding.failed(tx, pool, user.name, ctx.now_ms))
+    )
+    await ctx.cloud.store.write(lambda tx: guarding.settle(tx, pool, user.name, ctx.now_ms, right=right))
+    if not right:
         raise bad_login()
     passwords.check(pool, req["ProposedPassword"])
     salt = passwords.secured(ctx.cloud.ids)
