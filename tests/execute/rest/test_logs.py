@@ -11,7 +11,7 @@ from lambent.contracts.ports import Transaction
 from lambent.execute.access_log import LogWriter, Place, written
 from lambent.execute.room import room
 from lambent.services.apigateway import keys
-from lambent.services.apigateway.model import AccessLog, Account, MethodSettings
+from lambent.services.apigateway.model import AccessLog, Account, Canary, MethodSettings
 from tests.execute.rest.making import Functions, Making, echo, header, lambda_proxy, mock, role
 from tests.execute.rest.test_caching import Noted
 from tests.support import ACCOUNT, REGION, TestCloud
@@ -81,6 +81,20 @@ async def test_execution_logs_tell_what_happened() -> None:
     assert "Method request query string: {a=b}" in told
     assert "Method completed with status: 200" in told
     assert not any("x" * 20 in line for line in told if line.startswith("Method request headers"))
+
+
+async def test_a_canary_logs_beside_the_stage() -> None:
+    cloud = TestCloud()
+    making = await logging(cloud)
+    await making.deploy(deployment="d2")
+    await making.deploy(
+        canary=Canary(percent=100.0, deployment="d2"),
+        access_log=AccessLog(GROUP, "$context.resourcePath"),
+        settings={"*/*": MethodSettings(logging_level="INFO")},
+    )
+    await making.ask("GET", "/mock")
+    assert await events(cloud, "books/Canary") == ["/mock"]
+    assert await events(cloud, "API-Gateway-Execution-Logs_abcdefghij/dev/Canary")
 
 
 async def test_errors_alone_and_nothing_without_a_role() -> None:

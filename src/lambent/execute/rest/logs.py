@@ -9,6 +9,8 @@ from . import variables
 from .exchange import Exchange
 
 NAMESPACE: Final = "AWS/ApiGateway"
+CANARY: Final = "/Canary"
+"""A canary's requests are logged in groups of their own."""
 _TRACE_CHARACTERS_MAX: Final = 1024
 
 
@@ -93,6 +95,8 @@ def _access(x: Exchange) -> None:
         return
     place = place_of(x.cloud, log.destination, x.found.account, f"{x.found.api}/{x.found.stage}", x.log_role)
     if place is not None:
+        if x.canary:
+            place = place._replace(group=place.group + CANARY, create=True)
         line = written(log.format, lambda name: variables.text(x, f"context.{name}"))
         x.room.part(LogWriter).add(place, x.cloud.clock.now_ns() // 1_000_000, line)
 
@@ -103,7 +107,7 @@ def _execution(x: Exchange) -> None:
         return
     found = x.found
     owner = f"{found.api}/{found.stage}"
-    group = f"API-Gateway-Execution-Logs_{owner}"
+    group = f"API-Gateway-Execution-Logs_{owner}{CANARY if x.canary else ''}"
     place = Place(found.account, found.region, group, stream_of(x.cloud, owner), x.log_role, create=True)
     writer, now_ms = x.room.part(LogWriter), x.cloud.clock.now_ns() // 1_000_000
     for line in x.lines:

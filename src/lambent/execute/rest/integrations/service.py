@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import orjson
 
 from lambent import model
-from lambent.contracts.http import BytesBody, Request
+from lambent.contracts.http import BytesBody, Request, Response
 from lambent.model import index
 
 from ... import calls, sessions
@@ -46,8 +46,7 @@ async def service(x: Exchange) -> Answer:
     sessions.sign(request, credential, to.region, _signing_name(to.name), x.cloud.clock)
     x.note(f"Sending request to https://{request.headers['host']}{request.path}")
     try:
-        response = await calls.in_time(x.cloud, integration.timeout_ms, x.cloud.front(request))
-        body = await calls.in_time(x.cloud, integration.timeout_ms, body_of(x, response))
+        response, body = await calls.in_time(x.cloud, integration.timeout_ms, _ask(x, request))
     except TimeoutError:
         raise Refusal("INTEGRATION_TIMEOUT") from None
     x.backend.status = response.status
@@ -56,6 +55,11 @@ async def service(x: Exchange) -> Answer:
     if "xml" in (headers.get("content-type") or [""])[-1] and _speaks_query(to, request):
         body, headers["content-type"] = to_json(body), [JSON]
     return transform.answer(x, transform.Backed(str(response.status), headers, body))
+
+
+async def _ask(x: Exchange, request: Request) -> tuple[Response, bytes]:
+    response = await x.cloud.front(request)
+    return response, await body_of(x, response)
 
 
 def build(x: Exchange, to: uris.Service, made: transform.Outgoing) -> Request:
