@@ -18,9 +18,11 @@ from .template.intrinsics import UNKNOWN, Scope, evaluate
 from .template.model import Template
 from .template.parameters import text
 
-_API: Final = re.compile(r"\b(https|wss)://([a-z0-9]{10})\.execute-api\.[a-z0-9-]+\.amazonaws\.com(?![A-Za-z0-9.:-])")
+_API: Final = re.compile(
+    r"\b(https|wss)://([a-z0-9]{10})\.execute-api\.[a-z0-9-]+\.amazonaws\.com(?!\.?[A-Za-z0-9-]|:\d)"
+)
 _WEBSITE: Final = re.compile(
-    r"\bhttp://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\.s3-website[.-][a-z0-9-]+\.amazonaws\.com(?![A-Za-z0-9.:-])"
+    r"\bhttp://([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])\.s3-website[.-][a-z0-9-]+\.amazonaws\.com(?!\.?[A-Za-z0-9-]|:\d)"
 )
 
 
