@@ -6,12 +6,14 @@ import asyncio
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Callable, Coroutine
 from typing import Any
 
 import pytest
 
 from lambent.contracts.http import Response
+from lambent.services.cognito_idp import totp
 
 from .browser import CALLBACK, Browser, fields, header, html
 from .support import HOUR_S, MINUTE_S, PASSWORD, PoolCloud, claims, forged
@@ -22,7 +24,7 @@ OAUTH: dict[str, Any] = {
     "AllowedOAuthFlowsUserPoolClient": True,
     "AllowedOAuthFlows": ["code", "implicit"],
     "AllowedOAuthScopes": ["openid", "email", "profile"],
-    "CallbackURLs": [CALLBACK, "https://app.example.com/other?x=1", "myapp://in"],
+    "CallbackURLs": [CALLBACK, "https://app.example.com/other?x=1", "myapp:///in", "http://localhost:3000"],
     "LogoutURLs": ["https://app.example.com/bye"],
     "PreventUserExistenceErrors": "ENABLED",
 }
@@ -185,6 +187,17 @@ def test_nobody_is_sent_elsewhere(uri: str) -> None:
             assert "redirect_mismatch" in html(answer)
         out = await browser.get("/logout", client_id=cloud.client, logout_uri=uri)
         assert (out.status, header(out, "location")) == (400, "")
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("uri", OAUTH["CallbackURLs"])
+def test_an_address_is_used_as_it_was_registered(uri: str) -> None:
+    async def scenario(cloud: PoolCloud, browser: Browser) -> None:
+        await cloud.user()
+        login = await browser.get("/login", **asked(cloud, redirect_uri=uri, state=""))
+        to = header(await browser.submit(login, username="anna", password=PASSWORD), "location")
+        assert to.startswith(f"{uri}{'&' if '?' in uri else '?'}code=")
 
     run(scenario)
 
@@ -416,3 +429,21 @@ def test_a_client_with_a_secret_signs_in_and_proves_it_for_tokens() -> None:
         assert read(await browser.ask("POST", "/oauth2/token", form)) == {"error": "invalid_client"}
 
     run(scenario, GenerateSecret=True)
+
+
+def test_an_authenticator_is_set_up_on_the_page() -> None:
+    async def scenario(cloud: PoolCloud, browser: Browser) -> None:
+        software = {"SoftwareTokenMfaConfiguration": {"Enabled": True}}
+        await cloud.admin("SetUserPoolMfaConfig", MfaConfiguration="ON", **software)
+        await cloud.user()
+        page = await browser.submit(await browser.get("/login", **asked(cloud)), username="anna", password=PASSWORD)
+        found = re.search(r"the code that it shows: ([A-Z2-7]{52})", html(page))
+        assert found is not None
+        for wrong in ("abc", "000000"):
+            page = await browser.submit(page, answer=wrong)
+            assert "Code mismatch" in html(page)
+            assert found[1] in html(page)
+        done = await browser.submit(page, answer=totp.code(found[1], cloud.clock.now_ns() // 30_000_000_000))
+        assert header(done, "location").startswith(CALLBACK)
+
+    run(scenario)

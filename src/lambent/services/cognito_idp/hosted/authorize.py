@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any, Final, NamedTuple
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import urlencode
 
 from lambent.contracts.http import Response
 from lambent.contracts.ports import Transaction
@@ -66,11 +66,9 @@ def _back(to: str, kind: str, state: str, fields: dict[str, str]) -> Response:
     """Send the browser back to the application: fields in the query, or in the fragment for tokens."""
     if state:
         fields = {**fields, "state": state}
-    parts = urlsplit(to)
-    if kind == "token":
-        return redirect(urlunsplit(parts._replace(fragment=urlencode(fields))))
-    query = f"{parts.query}&{urlencode(fields)}" if parts.query else urlencode(fields)
-    return redirect(urlunsplit(parts._replace(query=query)))
+    # Joined as text: taking the address apart and together again would change some, for instance `app:///in`.
+    joint = "#" if kind == "token" else "&" if "?" in to else "?"
+    return redirect(f"{to}{joint}{urlencode(fields)}")
 
 
 async def authorize(site: Site) -> Response:

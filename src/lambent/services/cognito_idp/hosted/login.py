@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from lambent.contracts.caller import ANONYMOUS
 from lambent.contracts.errors import ServiceError
 from lambent.contracts.http import Response
 from lambent.contracts.ports import Transaction
 
-from .. import challenges, clients, factors, keys, sessions, signing_in
+from .. import challenges, clients, factors, keys, sessions, signing_in, totp
 from ..attempt import Attempt, proven
-from ..errors import PasswordResetRequiredException, UserNotConfirmedException
+from ..errors import EnableSoftwareTokenMFAException, PasswordResetRequiredException, UserNotConfirmedException
 from ..model import Browser, User
 from . import authorize, pages
 from .authorize import Asked
@@ -19,6 +20,8 @@ from .pages import Field, Link
 from .site import BROWSER_MS, SIGNED_IN, Site, form_is_ours, form_token, redirect
 
 _STALE: Final = "This page was open for too long. Please try again."
+_AGAIN: Final = ("CodeMismatchException", "InvalidPasswordException", "EnableSoftwareTokenMFAException")
+"""The refusals after which the same page may be answered again."""
 _CODES: Final = {
     factors.TOTP: "Enter the code that your authenticator app shows.",
     factors.SMS: "Enter the code that we sent to your phone.",
@@ -50,7 +53,7 @@ async def login(site: Site) -> Response:
     except PasswordResetRequiredException:
         return redirect(site.link("/forgotPassword"))
     except ServiceError as error:
-        if "challenge" in fields and error.code in ("CodeMismatchException", "InvalidPasswordException"):
+        if "challenge" in fields and error.code in _AGAIN:
             return await _challenge(site, fields["challenge"], fields, fields.get("name", ""), error.message)
         return await show(site, error=error.message, name=fields.get("username", ""))
     if "ChallengeName" in found:
@@ -121,6 +124,10 @@ async def _challenge(site: Site, challenge: str, given: dict[str, str], name: st
         for one in json.loads(given.get("requiredAttributes", "[]")):
             fields.append(Field(one, one.removeprefix("userAttributes.").replace("_", " ").capitalize()))
         hidden["requiredAttributes"] = given.get("requiredAttributes", "[]")
+    elif challenge == "MFA_SETUP":
+        title = "Set up an authenticator"
+        hidden |= await _new_key(site, given)
+        text = f"Add this key to your authenticator app, then enter the code that it shows: {hidden['key']}"
     elif challenge == "SELECT_MFA_TYPE":
         text = f"Which code do you want to use? {given.get('MFAS_CAN_CHOOSE', '')}"
         fields = [Field("answer", "One of these")]
@@ -133,9 +140,27 @@ async def _challenge(site: Site, challenge: str, given: dict[str, str], name: st
     )  # fmt: skip
 
 
+async def _new_key(site: Site, given: dict[str, str]) -> dict[str, str]:
+    """The key for an authenticator, and the session that goes on with it; the same one when the page is shown again."""
+    if given.get("key"):
+        return {"key": given["key"]}
+    made = await _anyone(site, "AssociateSoftwareToken", Session=given.get("session", ""))
+    return {"key": made["SecretCode"], "session": made["Session"]}
+
+
+async def _anyone(site: Site, operation: str, **params: str) -> dict[str, Any]:
+    """An operation that is open to everybody."""
+    return await site.cloud.api.call(ANONYMOUS, site.pool.region, "cognito-idp", operation, params)
+
+
 async def _answer(site: Site, asked: Asked, fields: dict[str, str]) -> dict[str, Any]:
     challenge, name, answer = fields["challenge"], fields.get("name", ""), fields.get("answer", "").strip()
     client = asked.client
+    session = fields.get("session", "")
+    if challenge == "MFA_SETUP":
+        if len(answer) != totp.DIGITS or not answer.isdigit():
+            raise EnableSoftwareTokenMFAException("Code mismatch")
+        session = (await _anyone(site, "VerifySoftwareToken", Session=session, UserCode=answer))["Session"]
     answers = {"USERNAME": name}
     if client.secrets:
         answers["SECRET_HASH"] = clients.hash_of(client.secrets[0][1], name, client.id)
@@ -146,7 +171,7 @@ async def _answer(site: Site, asked: Asked, fields: dict[str, str]) -> dict[str,
     }.get(challenge, f"{challenge}_CODE")
     answers[field] = fields.get("answer", "") if challenge == "NEW_PASSWORD_REQUIRED" else answer
     answers |= {key: value for key, value in fields.items() if key.startswith("userAttributes.")}
-    request = {"ChallengeName": challenge, "Session": fields.get("session", ""), "ChallengeResponses": answers}
+    request = {"ChallengeName": challenge, "Session": session, "ChallengeResponses": answers}
     return await challenges.respond(site.cloud, site.pool, client, request, hosted=True)
 
 
