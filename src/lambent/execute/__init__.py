@@ -15,7 +15,7 @@ from lambent.contracts.http import Request, Response
 from lambent.contracts.ports import Cloud, Reader
 
 from . import rest
-from .addresses import Found, find, spot
+from .addresses import Found, find, is_domain, spot
 from .room import Room, room
 from .testing import TestingRoom
 
@@ -32,15 +32,15 @@ async def serve(cloud: Cloud, request: Request) -> Response | None:
     here = room(cloud)
     draw = rest.draw(here)
 
-    def look(tx: Reader) -> tuple[Found, rest.Look | None] | None:
+    def look(tx: Reader) -> tuple[Found, rest.Look | None] | bool:
         found = find(tx, where)
         if found is None:
-            return None
+            return not where.custom or is_domain(tx, where)
         return found, rest.look(tx, here, found, draw) if found.kind == "REST" else None
 
     looked = await cloud.store.read(look)
-    if looked is None:
-        return None if where.custom else rest.door(here, request, 403, "Forbidden", "ForbiddenException")
+    if isinstance(looked, bool):
+        return rest.door(here, request, 403, "Forbidden", "ForbiddenException") if looked else None
     found, seen = looked
     if found.kind == "REST":
         return await rest.serve(here, request, found, seen)

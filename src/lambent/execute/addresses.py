@@ -91,6 +91,12 @@ def find(tx: Reader, where: Spot) -> Found | None:
     return Found(where.api, place.kind, place.account, place.region, unquote(stage), slash + rest, prefix, where.domain)
 
 
+def is_domain(tx: Reader, where: Spot) -> bool:
+    """Whether the host is a custom domain name, if by a wildcard; such a host is nobody else's, mapped or not."""
+    wildcard = f"*.{where.domain.partition('.')[2]}"
+    return any(domains.get_domain(tx, name) is not None for name in (where.domain, wildcard))
+
+
 def _mapped(tx: Reader, where: Spot) -> Found | None:
     matched = domains.match(tx, where.domain, where.path)
     if matched is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from lambent.contracts.http import Request
@@ -105,6 +106,7 @@ async def test_a_custom_domain_maps_by_the_longest_base_path() -> None:
             name="api.example.com", account=ACCOUNT, region=REGION, endpoint_type="REGIONAL", created_ms=0, target=""
         )
         domains.put_domain(tx, name)
+        domains.put_domain(tx, msgspec.structs.replace(name, name="*.example.net"))
         for path, stage in (("", "dev"), ("shop", "prod"), ("free", "")):
             mapping = domains.Mapping(
                 id=path or "none", domain="api.example.com", path=path, api=making.id, stage=stage, kind="REST"
@@ -117,6 +119,9 @@ async def test_a_custom_domain_maps_by_the_longest_base_path() -> None:
     assert (await ask("GET", "/shop/books/1", stage="", host="API.example.com:443")).body == b"prod /shop/books/1 1"
     assert (await ask("GET", "/free/dev/books/1", stage="", host="api.example.com")).body == b"dev /free/dev/books/1 1"
     assert (await ask("GET", "/books/1")).status == 403, "the default endpoint is off"
+    for host in ("a.example.net", "b.example.net"):
+        answer = await ask("GET", "/", stage="", host=host)
+        assert (answer.status, json(answer)) == (403, {"message": "Forbidden"}), "a domain that maps nothing"
     other = Request("GET", "/", headers={"host": "other.example.com"})
     assert await serve(cloud, other) is None, "no API's domain: somebody else's request"
 
