@@ -295,6 +295,33 @@ Outputs:
     run(scenario)
 
 
+def test_a_body_is_imported_again_only_when_it_must_speak() -> None:
+    template = """
+Resources:
+  Api:
+    Type: AWS::ApiGateway::RestApi
+    Properties:
+      Body: {swagger: '2.0', info: {title: x, version: '1', description: of the body}, paths: {}}
+      Description: of the template
+      Tags: [{Key: a, Value: b}]
+  More:
+    Type: AWS::ApiGateway::Resource
+    Properties: {RestApiId: !Ref Api, ParentId: !GetAtt Api.RootResourceId, PathPart: more}
+Outputs:
+  Api: {Value: !Ref Api}
+"""
+
+    async def scenario(c: Cloud) -> None:
+        api = (await _deploy(c, "CreateStack", template))["Api"]
+        await _deploy(c, "UpdateStack", template.replace("Value: b", "Value: c"))
+        assert [one["path"] for one in await _v1(c, "GetResources", restApiId=api)] == ["/", "/more"]
+        assert (await _v1(c, "GetRestApi", restApiId=api))["tags"] == {"a": "c"}
+        await _deploy(c, "UpdateStack", template.replace("      Description: of the template\n", ""))
+        assert (await _v1(c, "GetRestApi", restApiId=api))["description"] == "of the body"
+
+    run(scenario)
+
+
 def _work(c: Cloud, kind: str, *, resumed: bool) -> Work:
     async def made(physical_id: str) -> None:
         return None

@@ -78,13 +78,20 @@ class RestApi(Handler):
         return {"endpointConfiguration": {lower(name): value for name, value in given.items()}}
 
     async def update(self, work: Work, physical: Physical, old: dict[str, Any], new: dict[str, Any]) -> Physical:
-        """Import the body anew, and set what differs."""
+        """Import the body anew where that matters, and set what differs."""
         refuse(work, new, self._BUILT)
         if old.get("CloneFrom") != new.get("CloneFrom"):
             raise HandlerFailed("CloneFrom of an API cannot be updated.")
-        result = await self._bring(work, physical.id, old, new, await _body(work, new))
+        body = await _body(work, new) if self._imports_anew(old, new) else None
+        result = await self._bring(work, physical.id, old, new, body)
         await put_tags(work, f"/restapis/{physical.id}", old, new)
         return result
+
+    def _imports_anew(self, old: dict[str, Any], new: dict[str, Any]) -> bool:
+        """Whether the body is another one, or must speak again where the template no longer does. An import takes away
+        what other resources of the stack have added, so none is made without need."""
+        changed = any(old.get(name) != new.get(name) for name in (*self._IMPORTED, "BinaryMediaTypes"))
+        return changed or any(name in old and name not in new for name in self._PLAIN)
 
     async def _bring(
         self, work: Work, id: str, old: dict[str, Any], new: dict[str, Any], body: bytes | None
