@@ -257,3 +257,38 @@ def test_authorizers_of_sam() -> None:
         assert stage["DefaultRouteSettings"]["ThrottlingRateLimit"] == 50.5
 
     run(scenario)
+
+
+QUICK = """
+Resources:
+  Api:
+    Type: AWS::ApiGatewayV2::Api
+    Properties: {Name: quick, ProtocolType: HTTP, Target: "http://x.example", RouteKey: "GET /x"}
+  Overrides:
+    Type: AWS::ApiGatewayV2::ApiGatewayManagedOverrides
+    Properties:
+      ApiId: !Ref Api
+      Integration: {TimeoutInMillis: 100}
+      Route: {AuthorizationType: AWS_IAM}
+      Stage: {Description: changed, DefaultRouteSettings: {ThrottlingBurstLimit: 3}}
+Outputs:
+  Api: {Value: !Ref Api}
+"""
+
+
+def test_what_quick_create_made_is_changed() -> None:
+    async def scenario(c: Cloud) -> None:
+        await c.cfn("CreateStack", StackName="s", TemplateBody=QUICK)
+        stack = await c.stack()
+        assert stack["StackStatus"] == "CREATE_COMPLETE", stack
+        api = {"ApiId": _outputs(stack)["Api"]}
+        (route,) = (await c.cloud.call("apigatewayv2", "GetRoutes", None, "us-east-1", **api))["Items"]
+        assert (route["RouteKey"], route["AuthorizationType"]) == ("GET /x", "AWS_IAM")
+        (integration,) = (await c.cloud.call("apigatewayv2", "GetIntegrations", None, "us-east-1", **api))["Items"]
+        assert integration["TimeoutInMillis"] == 100
+        (stage,) = (await c.cloud.call("apigatewayv2", "GetStages", None, "us-east-1", **api))["Items"]
+        assert (stage["Description"], stage["DefaultRouteSettings"]["ThrottlingBurstLimit"]) == ("changed", 3)
+        await c.cfn("DeleteStack", StackName="s")
+        assert (await c.cloud.call("apigatewayv2", "GetApis"))["Items"] == []
+
+    run(scenario)

@@ -33,6 +33,7 @@ BUILT: Final[Mapping[str, str]] = {
     "AWS::ApiGateway::UsagePlanKey": "apigateway_plans",
     "AWS::ApiGateway::VpcLink": "apigateway_domains",
     "AWS::ApiGatewayV2::Api": "apigatewayv2",
+    "AWS::ApiGatewayV2::ApiGatewayManagedOverrides": "apigatewayv2",
     "AWS::ApiGatewayV2::ApiMapping": "apigatewayv2",
     "AWS::ApiGatewayV2::Authorizer": "apigatewayv2",
     "AWS::ApiGatewayV2::Deployment": "apigatewayv2",

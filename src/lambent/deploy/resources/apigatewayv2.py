@@ -10,121 +10,17 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from .apigateway_base import fetch
+from .apigatewayv2_properties import differing, integration, model, plain, route, stage
 from .base import Handler, HandlerFailed, Physical, Work, chosen
 
 _SERVICE: Final = "apigatewayv2"
 _NOT_FOUND: Final = ("NotFoundException",)
 _PAGE: Final = "500"
-_MERGED: Final = ("RequestParameters", "ResponseParameters", "StageVariables")
-"""Maps of which an update changes the entries that it names: one that is gone has to be set to nothing."""
 
 
 def _refuse(work: Work, properties: Mapping[str, Any], built: set[str]) -> None:
     for name in sorted(properties.keys() - built):
         raise HandlerFailed(f"Lambent has not built the property {name} of {work.type} yet.")
-
-
-def _cleared(value: Any) -> Any:
-    """What a property is set to when a template no longer says it; None where nothing says that."""
-    if isinstance(value, bool):
-        return False
-    if isinstance(value, str):
-        return ""
-    return type(value)() if isinstance(value, dict | list) else None
-
-
-def _differing(old: Mapping[str, Any], new: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
-    """The parameters of an update: what is new or different, and what is gone set to nothing. Maps say of each entry
-    that is gone that it is nothing."""
-    found: dict[str, Any] = {}
-    for name in names:
-        before, after = old.get(name), new.get(name)
-        if before == after:
-            continue
-        if after is None:
-            after = _cleared(before)
-        if name in _MERGED and isinstance(before, dict) and isinstance(after, dict):
-            after = {**{key: _cleared(value) for key, value in before.items() if key not in after}, **after}
-        if after is not None:
-            found[name] = after
-    return found
-
-
-def _plain(properties: dict[str, Any]) -> dict[str, Any]:
-    return properties
-
-
-def _texts(value: Mapping[str, Any]) -> dict[str, str]:
-    return {key: item if isinstance(item, str) else json.dumps(item) for key, item in value.items()}
-
-
-def _integration(properties: dict[str, Any]) -> dict[str, Any]:
-    """An integration's properties as parameters: its response parameters are lists of source and destination here."""
-    found = dict(properties)
-    for name in ("RequestParameters", "RequestTemplates"):
-        if name in found:
-            found[name] = _texts(found[name])
-    if "ResponseParameters" in found:
-        found["ResponseParameters"] = {str(key): _pairs(value) for key, value in found["ResponseParameters"].items()}
-    return found
-
-
-def _pairs(value: Any) -> dict[str, str]:
-    listed = value.get("ResponseParameters") if isinstance(value, dict) else value
-    if isinstance(listed, list):
-        return {pair["Destination"]: str(pair["Source"]) for pair in listed}
-    return _texts(value)
-
-
-def _constraint(value: Any) -> dict[str, bool]:
-    required = value.get("Required", False) if isinstance(value, dict) else value
-    return {"Required": required in (True, "true", "True")}
-
-
-def _route(properties: dict[str, Any]) -> dict[str, Any]:
-    found = dict(properties)
-    for name in ("RequestParameters", "ResponseParameters"):
-        if name in found:
-            found[name] = {key: _constraint(value) for key, value in found[name].items()}
-    if "ModelSelectionExpression" in found and not found["ModelSelectionExpression"]:
-        del found["ModelSelectionExpression"]
-    return found
-
-
-def _model(properties: dict[str, Any]) -> dict[str, Any]:
-    schema = properties.get("Schema")
-    return properties if schema is None or isinstance(schema, str) else {**properties, "Schema": json.dumps(schema)}
-
-
-def _number(value: Any, kind: Callable[[Any], Any]) -> Any:
-    try:
-        return kind(value)
-    except (TypeError, ValueError):
-        raise HandlerFailed(f"{value!r} is no number") from None
-
-
-def _settings(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Route settings, whose numbers and flags a template may write as texts."""
-    found = dict(value)
-    for name, kind in (("ThrottlingBurstLimit", int), ("ThrottlingRateLimit", float)):
-        if name in found:
-            found[name] = _number(found[name], kind)
-    for name in ("DataTraceEnabled", "DetailedMetricsEnabled"):
-        if name in found:
-            found[name] = found[name] in (True, "true", "True")
-    return found
-
-
-def _stage(properties: dict[str, Any]) -> dict[str, Any]:
-    found = dict(properties)
-    if "DefaultRouteSettings" in found:
-        found["DefaultRouteSettings"] = _settings(found["DefaultRouteSettings"])
-    if "RouteSettings" in found:
-        found["RouteSettings"] = {key: _settings(value) for key, value in found["RouteSettings"].items()}
-    if "StageVariables" in found:
-        found["StageVariables"] = _texts(found["StageVariables"])
-    found.pop("AccessPolicyId", None)
-    return found
 
 
 class Noun(NamedTuple):
@@ -138,7 +34,7 @@ class Noun(NamedTuple):
     changeable: tuple[str, ...]
     unique: str = ""
     attributes: tuple[str, ...] = ()
-    params: Callable[[dict[str, Any]], dict[str, Any]] = _plain
+    params: Callable[[dict[str, Any]], dict[str, Any]] = plain
     fixed: tuple[str, ...] = ()
 
 
@@ -185,7 +81,7 @@ class Part(Handler):
         """Change what differs."""
         noun = self.noun
         _refuse(work, new, {*noun.parents, *noun.changeable, *noun.fixed, "Tags"})
-        changes = _differing(noun.params(old), noun.params(new), noun.changeable)
+        changes = differing(noun.params(old), noun.params(new), noun.changeable)
         address = {**self._parents(new), noun.id: physical.id}
         if changes:
             await work.call(_SERVICE, f"Update{noun.name}", **{**changes, **address})
@@ -285,7 +181,7 @@ class Api(Handler):
             await work.call(_SERVICE, "ReimportApi", ApiId=physical.id, **await self._document(work, new))
             await self._refine(work, physical.id, new)
         else:
-            changes = _differing(old, new, (*self._PLAIN, *self._QUICK))
+            changes = differing(old, new, (*self._PLAIN, *self._QUICK))
             if "CorsConfiguration" in changes and "CorsConfiguration" not in new:
                 del changes["CorsConfiguration"]
                 await work.call(_SERVICE, "DeleteCorsConfiguration", ApiId=physical.id)
@@ -382,6 +278,33 @@ class ApiMapping(Part):
         return physical
 
 
+class ManagedOverrides(Handler):
+    """AWS::ApiGatewayV2::ApiGatewayManagedOverrides: what quick create made, changed. Its id is the API's."""
+
+    async def create(self, work: Work, properties: dict[str, Any]) -> Physical:
+        """Change the integration, route and stage that the API's quick create has made."""
+        _refuse(work, properties, {"ApiId", "Integration", "Route", "Stage"})
+        api = {"ApiId": properties["ApiId"]}
+        await work.made(api["ApiId"])
+        for noun, id in (("Integration", "IntegrationId"), ("Route", "RouteId"), ("Stage", "StageName")):
+            if noun not in properties:
+                continue
+            found = await work.call(_SERVICE, f"Get{noun}s", MaxResults=_PAGE, **api)
+            made = next((item for item in found["Items"] if item.get("ApiGatewayManaged")), None)
+            if made is None:
+                raise HandlerFailed(f"The API {api['ApiId']} has no {noun} that is managed by API Gateway.")
+            given = stage(properties[noun]) if noun == "Stage" else properties[noun]
+            await work.call(_SERVICE, f"Update{noun}", **{**given, **api, id: made[id]})
+        return Physical(api["ApiId"])
+
+    async def update(self, work: Work, physical: Physical, old: dict[str, Any], new: dict[str, Any]) -> Physical:
+        """Change them again."""
+        return await self.create(work, new)
+
+    async def delete(self, work: Work, physical: Physical, properties: dict[str, Any]) -> None:
+        """Nothing: they stay as they are, and go with the API."""
+
+
 _AUTHORIZER: Final = (
     *("AuthorizerCredentialsArn", "AuthorizerPayloadFormatVersion", "AuthorizerResultTtlInSeconds", "AuthorizerType"),
     *("AuthorizerUri", "EnableSimpleResponses", "IdentitySource", "IdentityValidationExpression", "JwtConfiguration"),
@@ -418,6 +341,7 @@ _API: Final = ("ApiId",)
 
 HANDLERS: Final[Mapping[str, Handler]] = {
     "AWS::ApiGatewayV2::Api": Api(),
+    "AWS::ApiGatewayV2::ApiGatewayManagedOverrides": ManagedOverrides(),
     "AWS::ApiGatewayV2::ApiMapping": ApiMapping(_MAPPING),
     "AWS::ApiGatewayV2::Authorizer": Part(
         Noun("Authorizer", "AuthorizerId", _API, _AUTHORIZER, "Name", ("AuthorizerId",))
@@ -429,7 +353,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
         Noun("DomainName", "DomainName", (), _DOMAIN, "DomainName", fixed=("DomainName", "Tags"))
     ),
     "AWS::ApiGatewayV2::Integration": Part(
-        Noun("Integration", "IntegrationId", _API, _INTEGRATION, "", ("IntegrationId",), _integration)
+        Noun("Integration", "IntegrationId", _API, _INTEGRATION, "", ("IntegrationId",), integration)
     ),
     "AWS::ApiGatewayV2::IntegrationResponse": Part(
         Noun(
@@ -442,9 +366,9 @@ HANDLERS: Final[Mapping[str, Handler]] = {
         )
     ),
     "AWS::ApiGatewayV2::Model": Part(
-        Noun("Model", "ModelId", _API, ("ContentType", "Description", "Name", "Schema"), "Name", ("ModelId",), _model)
+        Noun("Model", "ModelId", _API, ("ContentType", "Description", "Name", "Schema"), "Name", ("ModelId",), model)
     ),
-    "AWS::ApiGatewayV2::Route": Route(Noun("Route", "RouteId", _API, _ROUTE, "RouteKey", ("RouteId",), _route)),
+    "AWS::ApiGatewayV2::Route": Route(Noun("Route", "RouteId", _API, _ROUTE, "RouteKey", ("RouteId",), route)),
     "AWS::ApiGatewayV2::RouteResponse": Part(
         Noun(
             "RouteResponse",
@@ -453,7 +377,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
             _ROUTE_RESPONSE,
             "RouteResponseKey",
             ("RouteResponseId",),
-            _route,
+            route,
         )
     ),
     "AWS::ApiGatewayV2::Stage": Stage(
@@ -463,7 +387,7 @@ HANDLERS: Final[Mapping[str, Handler]] = {
             _API,
             _STAGE,
             "StageName",
-            params=_stage,
+            params=stage,
             fixed=("StageName", "AccessPolicyId", "Tags"),
         )
     ),
