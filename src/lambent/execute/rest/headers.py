@@ -9,6 +9,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Final
 
+from ..mapping import parameters as mappings
+
 _SPECIAL: Final = {
     "etag": "ETag",
     "te": "TE",
@@ -52,19 +54,8 @@ TO_BACKENDS_DROPPED: Final = TO_FUNCTIONS_DROPPED | {
 """Headers of a request that are not sent on to an HTTP backend as they came: those of the connection, and those that
 are written anew."""
 
-FORBIDDEN_TO_HTTP: Final = frozenset(("content-length", "transfer-encoding"))
-"""Headers that no parameter mapping may send to an HTTP backend."""
-FORBIDDEN_TO_AWS: Final = frozenset(
-    ("authorization", "connection", "content-length", "expect", "proxy-authenticate", "te", "transfer-encoding")
-)
-"""Headers that no parameter mapping may send to an AWS service."""
-
-REMAPPED: Final = frozenset((
-    "authorization", "connection", "content-length", "content-md5", "date", "expect", "host", "max-forwards",
-    "proxy-authenticate", "server", "trailer", "upgrade", "user-agent", "www-authenticate", "x-amzn-requestid",
-    "x-amz-apigw-id",
-))  # fmt: skip
-"""Headers of a response that the client gets as `x-amzn-Remapped-...`."""
+REMAPPED: Final = mappings.REMAPPED | mappings.REMAPPED_OF_PROXY | {"x-amz-apigw-id"}
+"""Headers of a response that the client gets as `x-amzn-Remapped-...`, from whatever integration."""
 DROPPED: Final = frozenset(("transfer-encoding", "keep-alive", "proxy-connection"))
 _UNSAFE: Final = dict.fromkeys((*range(9), *range(10, 32), 127))
 

@@ -6,7 +6,7 @@ A snapshot never changes, so plans are kept by (API, deployment) for as long as 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from lambent.contracts.ports import Cloud
 from lambent.services.apigateway.model import (
@@ -26,7 +26,6 @@ from .router import Router
 if TYPE_CHECKING:
     from .exchange import Answer, Exchange
 
-Step = Callable[["Exchange"], Awaitable[None]]
 Integrate = Callable[["Exchange"], Awaitable["Answer"]]
 
 PLANS_MAX: Final = 500
@@ -39,7 +38,7 @@ EVERY: Final = "*/*"
 class Route:
     """One method of one resource, with all that its requests need."""
 
-    __slots__ = ("authorize", "integrate", "integration", "method", "parts", "resource", "settings_path", "validator")
+    __slots__ = ("integrate", "integration", "method", "resource", "settings_path", "validator")
 
     def __init__(self, resource: Resource, method: Method, validator: Validator | None) -> None:
         self.resource = resource
@@ -48,9 +47,7 @@ class Route:
         self.validator = validator
         self.settings_path = resource.path.replace("/", "~1")
         self.integrate: Integrate | None = None
-        self.authorize: Step | None = None
-        self.parts: dict[str, Any] = {}
-        """What integrations and authorizers prepared for this route at its first request."""
+        """What answers, chosen at the first request."""
 
     @classmethod
     def nowhere(cls) -> Route:

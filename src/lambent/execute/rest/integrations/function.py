@@ -8,9 +8,9 @@ import orjson
 
 from lambent.contracts.functions import Outcome
 
+from ...mapping.parameters import REFUSED_OF_AWS
 from .. import transform
 from ..exchange import Answer, Exchange
-from ..headers import FORBIDDEN_TO_AWS
 from ..refusals import JSON, misconfigured
 from . import proxy, uris
 
@@ -21,7 +21,7 @@ async def function(x: Exchange) -> Answer:
     """Answer by a function and the integration's mappings."""
     integration = x.route.integration
     assert integration is not None
-    made = transform.outgoing(x, FORBIDDEN_TO_AWS)
+    made = transform.outgoing(x, REFUSED_OF_AWS)
     if integration.http_method != "POST":
         raise misconfigured("Lambda functions are invoked by POST alone.")
     arn = uris.function(uris.fill(integration.uri or "", {**x.variables}))

@@ -12,7 +12,7 @@ from ...mapping import parameters as mappings
 from .. import media, transform
 from ..events import forwarded
 from ..exchange import Answer, Exchange
-from ..headers import FORBIDDEN_TO_HTTP, TO_BACKENDS_DROPPED, clean, to_client
+from ..headers import TO_BACKENDS_DROPPED, clean, to_client
 from ..refusals import JSON, Refusal, misconfigured
 from . import uris
 
@@ -22,7 +22,7 @@ _OWN_OF_PROXY: Final = frozenset(("x-amzn-trace-id", "content-encoding"))
 
 async def http(x: Exchange) -> Answer:
     """Answer by a backend and the integration's mappings."""
-    made = transform.outgoing(x, FORBIDDEN_TO_HTTP)
+    made = transform.outgoing(x, mappings.REFUSED_OF_HTTP)
     headers = {"accept": ("Accept", [JSON]), "user-agent": ("User-Agent", [f"AmazonAPIGateway_{x.found.api}"])}
     if made.body:
         headers["content-type"] = ("Content-Type", [made.kind])
@@ -37,7 +37,7 @@ async def http_proxy(x: Exchange) -> Answer:
     """Answer by a backend alone: headers, query and body go through, both ways."""
     integration = x.route.integration
     assert integration is not None
-    made = transform.outgoing(x, FORBIDDEN_TO_HTTP)
+    made = transform.outgoing(x, mappings.REFUSED_OF_HTTP)
     headers = {name: (name, [value]) for name, value in x.request.headers.items() if name not in TO_BACKENDS_DROPPED}
     headers |= {name.lower(): (name, [value]) for name, value in forwarded(x).items()}
     headers |= _own(x)

@@ -21,7 +21,7 @@ from ... import calls, sessions
 from ...mapping import parameters as mappings
 from .. import transform
 from ..exchange import Answer, Exchange
-from ..headers import FORBIDDEN_TO_AWS, clean
+from ..headers import clean
 from ..refusals import JSON, Refusal, misconfigured
 from . import uris
 from .answers import body_of, headers_of
@@ -36,7 +36,7 @@ async def service(x: Exchange) -> Answer:
     """Answer by a service of this cloud."""
     integration = x.route.integration
     assert integration is not None
-    made = transform.outgoing(x, FORBIDDEN_TO_AWS)
+    made = transform.outgoing(x, mappings.REFUSED_OF_AWS)
     if not integration.credentials:
         raise misconfigured("The integration has no credentials.")
     credential = await caller_of(x, integration.credentials)
