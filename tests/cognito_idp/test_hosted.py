@@ -447,3 +447,27 @@ def test_an_authenticator_is_set_up_on_the_page() -> None:
         assert header(done, "location").startswith(CALLBACK)
 
     run(scenario)
+
+
+def test_forms_that_were_tampered_with_are_answered_calmly() -> None:
+    async def scenario(cloud: PoolCloud, browser: Browser) -> None:
+        await cloud.admin("AdminCreateUser", Username="cleo", TemporaryPassword="Temporary-1", MessageAction="SUPPRESS")
+        login = await browser.get("/login", **asked(cloud))
+        ask = await browser.submit(login, username="cleo", password="Temporary-1")
+        for changes in (
+            {"requiredAttributes": "{", "answer": "x"},
+            {"requiredAttributes": "[1, {}]", "answer": "x"},
+            {"challenge": "NONSENSE", "answer": "x"},
+            {"challenge": "MFA_SETUP", "answer": "123456"},
+            {"challenge": "SOFTWARE_TOKEN_MFA", "answer": "١٢٣٤٥٦"},
+            {"session": "", "answer": PASSWORD},
+            {"name": "nobody", "answer": PASSWORD},
+        ):
+            page = await browser.submit(ask, **changes)
+            assert page.status in (200, 400, 501)
+            assert header(page, "location") == ""
+            html(page)
+        many = "&".join(f"a{number}=1" for number in range(200))
+        assert (await browser.ask("GET", f"/login?{many}")).status == 400
+
+    run(scenario)

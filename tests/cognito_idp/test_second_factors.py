@@ -72,6 +72,7 @@ def test_an_authenticator_is_asked_for_and_each_code_serves_once() -> None:
         assert asked["ChallengeName"] == "SOFTWARE_TOKEN_MFA"
         wrong = answer(cloud, asked, SOFTWARE_TOKEN_MFA_CODE=code(cloud, secret, 5))
         assert await refused(wrong) == MISMATCH
+        assert await refused(answer(cloud, asked, SOFTWARE_TOKEN_MFA_CODE="١٢٣٤٥٦")) == MISMATCH
         used = code(cloud, secret)
         done = await answer(cloud, asked, SOFTWARE_TOKEN_MFA_CODE=used)
         access = done["AuthenticationResult"]["AccessToken"]

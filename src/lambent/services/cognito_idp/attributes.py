@@ -33,6 +33,7 @@ CUSTOM_MAX: Final = 50
 NOT_WRITTEN: Final = frozenset(("sub", "email_verified", "phone_number_verified", "identities"))
 """What an application cannot write, whatever its client may."""
 _EMAIL: Final = re.compile(r"[^\s@<>(),;:\\\"\[\]]+@[^\s@<>(),;:\\\"\[\]]+")
+_NUMBER: Final = re.compile(r"-?[0-9]{1,19}")
 _PHONE: Final = re.compile(r"\+[0-9]{5,15}")
 
 
@@ -76,6 +77,8 @@ def _read(one: dict[str, Any], name: str, standard: SchemaAttribute | None) -> S
             f"You can not change AttributeDataType or set developerOnlyAttribute for standard schema attribute {name}."
         )
     texts, numbers = one.get("StringAttributeConstraints", {}), one.get("NumberAttributeConstraints", {})
+    if not all(_NUMBER.fullmatch(bound) for bound in (*texts.values(), *numbers.values())):
+        raise InvalidParameterException(f"Invalid constraints of attribute {name}.")
     return SchemaAttribute(
         name=name,
         type=kind,
@@ -166,7 +169,7 @@ def _wrong(attribute: SchemaAttribute, value: str) -> str:
 
 
 def _wrong_number(attribute: SchemaAttribute, value: str) -> str:
-    if not re.fullmatch(r"-?[0-9]{1,19}", value):
+    if not _NUMBER.fullmatch(value):
         return "The number attribute must be an integer."
     if attribute.smallest and int(value) < int(attribute.smallest):
         return f"Number must be no less than {attribute.smallest}"

@@ -124,7 +124,7 @@ def life_ms(settings: dict[str, Any], token: str) -> int:
     given = settings.get(name)
     if not given:
         return default_ms
-    found = int(given) * UNITS_MS[settings.get("TokenValidityUnits", {}).get(token, unit)]
+    found = int(given) * UNITS_MS.get(settings.get("TokenValidityUnits", {}).get(token, unit), 0)
     if not shortest_ms <= found <= longest_ms:
         raise InvalidParameterException(f"Invalid range for token validity: {name}.")
     return found

@@ -32,6 +32,6 @@ def step_of(secret: str, given: str, now_ms: int, last: int = 0) -> int | None:
     """The step that a code belongs to, None for a wrong one; each step is taken once, so `last` and before are over."""
     now = now_ms // STEP_MS
     for step in range(now - _STEPS_EARLY_OR_LATE, now + _STEPS_EARLY_OR_LATE + 1):
-        if step > last and hmac.compare_digest(code(secret, step), given):
+        if step > last and hmac.compare_digest(code(secret, step).encode(), given.encode()):
             return step
     return None

@@ -145,7 +145,7 @@ def admin_get_user(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, A
 @cognito_idp.operation(tx="none", resource=on_pool)
 async def list_users(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     pool = await _pool(ctx, req)
-    limit = _PAGE if req.get("Limit") is None else req["Limit"]
+    limit = req.get("Limit") or _PAGE
     fits = filtering.parse(req.get("Filter", ""))
     for name in req.get("AttributesToGet", ()):
         if pool.attribute(name) is None:

@@ -121,7 +121,7 @@ async def _challenge(site: Site, challenge: str, given: dict[str, str], name: st
     if challenge == "NEW_PASSWORD_REQUIRED":
         title, text, button = "Choose a new password", "", "Change password"
         fields = [Field("answer", "New password", "password", complete="new-password")]
-        for one in json.loads(given.get("requiredAttributes", "[]")):
+        for one in _names(given.get("requiredAttributes", "[]")):
             fields.append(Field(one, one.removeprefix("userAttributes.").replace("_", " ").capitalize()))
         hidden["requiredAttributes"] = given.get("requiredAttributes", "[]")
     elif challenge == "MFA_SETUP":
@@ -138,6 +138,15 @@ async def _challenge(site: Site, challenge: str, given: dict[str, str], name: st
         site, title, token=token, headers=headers, action=site.link("/login"), fields=fields, button=button,
         hidden=hidden, error=error, text=text,
     )  # fmt: skip
+
+
+def _names(text: str) -> list[str]:
+    """The names in a form's hidden field; what somebody else wrote there is none."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return []
+    return [one for one in found if isinstance(one, str)] if isinstance(found, list) else []
 
 
 async def _new_key(site: Site, given: dict[str, str]) -> dict[str, str]:
