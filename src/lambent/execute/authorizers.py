@@ -11,7 +11,6 @@ from lambent.contracts.access import AccessRequest, Decision, NamedPolicy, Polic
 from lambent.contracts.caller import Caller, Principal
 
 ACTION: Final = "execute-api:Invoke"
-CONTEXT_BYTES_MAX: Final = 32_768
 _PLAIN: Final = (str, int, float, bool)
 
 

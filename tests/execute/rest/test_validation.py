@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gzip
 import zlib
+from typing import Any
 
 import pytest
 
+from lambent.kv.errors import StoreUnreachable
 from lambent.services.apigateway.model import GatewayResponse, Model, Validator
 from tests.execute.rest.making import Functions, Making, echo, header, json, lambda_proxy, mock
 from tests.support import TestCloud
@@ -106,3 +108,22 @@ async def test_payloads_are_compressed_and_decompressed() -> None:
     assert answer.status == 400
     bomb = gzip.compress(bytes(30 << 20))
     assert (await making.ask("POST", "", headers={"Content-Encoding": "gzip"}, body=bomb)).status == 413
+
+
+async def test_a_store_that_is_away_is_the_front_doors_business(monkeypatch: pytest.MonkeyPatch) -> None:
+    cloud = TestCloud()
+    making = Making(cloud)
+    making.method("/", "GET", mock("{}"), api_key_required=True)
+    await making.deploy()
+    read = cloud.store.read
+    calls: list[int] = []
+
+    async def away(fn: Any) -> Any:
+        calls.append(1)
+        if len(calls) > 1:
+            raise StoreUnreachable("away")
+        return await read(fn)
+
+    monkeypatch.setattr(cloud.store, "read", away)
+    with pytest.raises(StoreUnreachable):
+        await making.ask("GET", "", headers={"x-api-key": "a"})

@@ -18,7 +18,9 @@ from __future__ import annotations
 import logging
 from urllib.parse import unquote
 
+from lambent.blobs.errors import BlobsUnreachable
 from lambent.contracts.http import BodyBroken, BodyTooLarge, BytesBody, Response
+from lambent.kv.errors import StoreUnreachable
 
 from . import admission, authorization, caching, compression, integrations, logs, validation, variables
 from .exchange import Answer, Exchange
@@ -33,7 +35,7 @@ _log = logging.getLogger("lambent.execute")
 
 
 async def answer(x: Exchange) -> Response:
-    """Serve one request; never raises but for a client that went away."""
+    """Serve one request; raises only for a client that went away, and for a store or bodies that are out of reach."""
     try:
         try:
             made = await _serve(x)
@@ -41,8 +43,8 @@ async def answer(x: Exchange) -> Response:
                 made = refused(x, misconfigured(f"{made.status} is no status of an answer."))
         except Refusal as refusal:
             made = refused(x, refusal)
-        except BodyBroken:
-            raise
+        except (BodyBroken, StoreUnreachable, BlobsUnreachable):
+            raise  # the front door has answers for those
         except Exception as error:
             _log.error("request %s: %s failed", x.request_id, x.arn, exc_info=error)
             made = refused(x, misconfigured(str(error)))
