@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import cbor2
@@ -125,9 +126,18 @@ def refusal(service: str, operation: str, **params: Any) -> tuple[str, str]:
             {"name": "n", "endpointConfiguration": {"types": ["wrong"], "ipAddressType": "wrong"}},
             "ValidationException",
             "2 validation errors detected: Value '[wrong]' at 'createRestApiInput.endpointConfiguration.types' failed "
-            "to satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value set: [REGIONAL, "
-            "EDGE, PRIVATE]]; Value 'wrong' at 'createRestApiInput.endpointConfiguration.ipAddressType' failed to "
+            "to satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value set: [PRIVATE, "
+            "EDGE, REGIONAL]]; Value 'wrong' at 'createRestApiInput.endpointConfiguration.ipAddressType' failed to "
             "satisfy constraint: Member must satisfy enum value set: [ipv4, dualstack]",
+        ),
+        (
+            "apigateway",
+            "CreateRestApi",
+            {"name": "n", "endpointConfiguration": {"types": ["wrong"], "ipAddressType": ""}},
+            "ValidationException",
+            "1 validation error detected: Value '[wrong]' at 'createRestApiInput.endpointConfiguration.types' failed "
+            "to satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value set: [PRIVATE, "
+            "EDGE, REGIONAL]]",
         ),
         (
             "lambda",
@@ -247,3 +257,15 @@ def test_javas_patterns_mean_the_same_in_python(pattern: str, fitting: str, unfi
 
 def test_a_pattern_that_python_cannot_read_lets_everything_pass() -> None:
     assert compile_pattern(r"[\p{Print}&&[^|:/]]+") is None
+
+
+@pytest.mark.parametrize(("value", "name"), [(True, "lang.Boolean"), (1, "lang.Integer"), ({}, "util.LinkedHashMap")])
+def test_api_gateway_names_the_java_class_of_what_is_no_text(value: Any, name: str) -> None:
+    path = "/restapis/a/resources/b/methods/GET/integration"
+    body = json.dumps({"type": "MOCK", "requestParameters": {"integration.request.path.p": value}}).encode()
+    labels = {"restapi_id": "a", "resource_id": "b", "http_method": "GET"}
+    route = Route("apigateway", "PutIntegration", "rest-json", labels=labels)
+    with pytest.raises(ServiceError) as caught:
+        codec(route).parse(route, Request("PUT", path), body)
+    assert caught.value.code == "SerializationException"
+    assert caught.value.message == f"class java.{name} can not be converted to an String"

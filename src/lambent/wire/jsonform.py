@@ -22,6 +22,9 @@ from .errors import SerializationException
 
 Converter = Callable[[Any], Any]
 _WORDS = {str: "STRING_VALUE", bool: "TRUE_VALUE", int: "NUMBER_VALUE", float: "NUMBER_VALUE"}
+_JAVA = {
+    str: "String", bool: "Boolean", int: "Integer", float: "Double", dict: "LinkedHashMap", list: "ArrayList",
+}  # fmt: skip
 _INTEGERS = ("integer", "long", "short", "byte", "biginteger")
 
 
@@ -81,6 +84,14 @@ def _boolean(value: Any) -> bool:
     return value
 
 
+def _java_string(value: Any) -> str:
+    if not isinstance(value, str):
+        package = "util" if isinstance(value, dict | list) else "lang"
+        name = f"java.{package}.{_JAVA.get(type(value), 'Object')}"
+        raise SerializationException(f"class {name} can not be converted to an String")
+    return value
+
+
 _READ_SCALARS: dict[str, Converter] = {
     "string": _string,
     "character": _string,
@@ -94,11 +105,18 @@ _READ_SCALARS: dict[str, Converter] = {
 }
 
 
-class Reader:
-    """Compiles converters from decoded JSON to parameters; one per operation."""
+_JAVA_SERVICES = frozenset({"apigateway"})
+"""Services that tell what stands in the place of a text by the name of its class in Java."""
 
-    def __init__(self) -> None:
+
+class Reader:
+    """Compiles converters from decoded JSON to parameters; one per operation. `service` chooses the words in which a
+    wrong value is told."""
+
+    def __init__(self, service: str = "") -> None:
         self._known: dict[str, Converter] = {}
+        java = {"string": _java_string} if service in _JAVA_SERVICES else {}
+        self._scalars: dict[str, Converter] = {**_READ_SCALARS, **java}
 
     def compile(self, shape: Shape) -> Converter:
         """The converter of one value."""
@@ -110,7 +128,7 @@ class Reader:
             return _read_list(self.compile(shape.element))
         if shape.kind == "map":
             return _read_map(self.compile(shape.value))
-        return _READ_SCALARS[shape.kind]
+        return self._scalars[shape.kind]
 
     def structure(self, shape: Shape, skip: frozenset[str] = frozenset()) -> Converter:
         """The converter of a structure, leaving out members that are not in the body."""

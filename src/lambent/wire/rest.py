@@ -118,7 +118,7 @@ class RestJsonCodec(RestCodec):
 
     def __init__(self, operation: OperationModel) -> None:
         super().__init__(operation)
-        reader, writer = jsonform.Reader(), jsonform.Writer()
+        reader, writer = jsonform.Reader(operation.service.name), jsonform.Writer()
         if self._payload is not None and self._payload.kind not in ("blob", "string"):
             self._read_payload = reader.compile(self._payload)
         elif self._body_members and operation.input is not None:

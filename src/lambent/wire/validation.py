@@ -31,6 +31,8 @@ _SECRETIVE = frozenset({"iam"})
 """Services that show neither the value nor the set that it should be of."""
 _PREFIXED = frozenset({"apigateway"})
 """Services that name the structure that the body holds: `createRestApiInput.name`."""
+_EMPTY_IS_NONE = frozenset({"apigateway"})
+"""Services to which the empty text is no value of an enumeration, neither a right nor a wrong one."""
 _LOG_NAMES = ("logGroupName", "logStreamName")
 _LOG_NAME_MAX = 512
 _LONG_LOG_NAME = "Invalid LogGroup or LogStream, both must have length less than or equal to 512."
@@ -262,7 +264,7 @@ class _Compiler:
     def _rules(self, shape: Shape) -> Iterator[tuple[Callable[[Any], bool], str]]:
         """What a scalar must keep, in the order in which AWS complains: (is it broken, the words)."""
         if shape.enum:
-            allowed = frozenset(shape.enum)
+            allowed = frozenset(shape.enum) | ({""} if self._service in _EMPTY_IS_NONE else frozenset())
             listed = "" if self._secretive else f": [{', '.join(shape.enum)}]"
             yield lambda value: value not in allowed, f"Member must satisfy enum value set{listed}"
             return
