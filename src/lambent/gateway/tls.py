@@ -1,5 +1,6 @@
 """TLS: a context for a given certificate, or for one of our own making, kept in the data folder.
 
+Names that the leaf lacks (those of APIs, custom domain names) get a certificate of the same authority as clients ask for them.
 The generated authority is made once, so that a client told to trust `tls/authority.pem` (AWS_CA_BUNDLE) keeps
 trusting it; the leaf is renewed when it nears its end or lacks a name. Keys are readable by their owner only.
 """
@@ -9,8 +10,10 @@ from __future__ import annotations
 import datetime
 import ipaddress
 import os
+import re
 import socket
 import ssl
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,9 @@ NAMES = (
 _AUTHORITY_DAYS = 3650
 _LEAF_DAYS = 397
 _RENEW_DAYS = 30
+_KEPT_MAX = 256
+_NAME_MAX = 253
+_HOST = re.compile(r"(?!-)[a-z0-9-]{1,63}(\.(?!-)[a-z0-9-]{1,63})+").fullmatch
 
 
 def context(certificate: str, key: str) -> ssl.SSLContext:
@@ -59,8 +65,39 @@ def generated(folder: Path, clock: Clock, names: tuple[str, ...] = ()) -> ssl.SS
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     now = datetime.datetime.fromtimestamp(clock.now_ns() / 1e9, datetime.UTC)
     wanted = (*NAMES, "127.0.0.1", "::1", *(name for name in names if name))
-    _Maker(folder, now).ensure(tuple(dict.fromkeys(wanted)))
-    return context(str(folder / LEAF), "")
+    maker = _Maker(folder, now)
+    maker.ensure(tuple(dict.fromkeys(wanted)))
+    made = context(str(folder / LEAF), "")
+    made.sni_callback = _Named(maker, folder, frozenset(wanted)).choose
+    return made
+
+
+class _Named:
+    """Certificates for the names that clients ask for and the leaf lacks: an API's (`abc.execute-api.localhost`, which
+    no wildcard of the leaf covers) and custom domain names. Each is made when it is first asked for, in about a
+    millisecond, and kept in memory."""
+
+    def __init__(self, maker: _Maker, folder: Path, known: frozenset[str]) -> None:
+        self._maker = maker
+        self._folder = folder
+        self._known = known
+        self._made: dict[str, ssl.SSLContext] = {}
+
+    def choose(self, connection: ssl.SSLObject, name: str | None, first: ssl.SSLContext) -> None:
+        """Called in the handshake with the name that the client sent: None of it leaves the leaf in place."""
+        name = (name or "").lower().rstrip(".")
+        if not _HOST(name) or len(name) > _NAME_MAX or name in self._known:
+            return
+        found = self._made.pop(name, None)
+        if found is None:
+            with tempfile.NamedTemporaryFile(dir=self._folder, suffix=".pem") as file:
+                file.write(self._maker.leaf((name,)))
+                file.flush()
+                found = context(file.name, "")
+            if len(self._made) >= _KEPT_MAX:
+                self._made.pop(next(iter(self._made)))
+        self._made[name] = found  # at the end again: the one that was asked for longest ago goes first
+        connection.context = found
 
 
 def authority(folder: Path) -> Path:
@@ -95,9 +132,10 @@ class _Maker:
             signed = builder.sign(key, self._hashes.SHA256())
             _write(self._folder / "authority.key", self._private(key))
             _write(self._folder / AUTHORITY, signed.public_bytes(self._serialization.Encoding.PEM), mode=0o644)
-        self._leaf(names)
+        _write(self._folder / LEAF, self.leaf(names))
 
-    def _leaf(self, names: tuple[str, ...]) -> None:
+    def leaf(self, names: tuple[str, ...]) -> bytes:
+        """A certificate for `names` by our authority, as PEM: its key, itself, the authority's certificate."""
         x509 = self._x509
         issuer = x509.load_pem_x509_certificate((self._folder / AUTHORITY).read_bytes())
         signer = self._serialization.load_pem_private_key((self._folder / "authority.key").read_bytes(), None)
@@ -112,8 +150,7 @@ class _Maker:
         builder = builder.add_extension(identifier, critical=False)
         signed = builder.sign(signer, self._hashes.SHA256())
         pem = self._serialization.Encoding.PEM
-        chain = self._private(key) + signed.public_bytes(pem) + issuer.public_bytes(pem)
-        _write(self._folder / LEAF, chain)
+        return self._private(key) + bytes(signed.public_bytes(pem)) + bytes(issuer.public_bytes(pem))
 
     def _builder(self, subject: Any, issuer: Any, public: Any, days: int) -> Any:
         x509 = self._x509
