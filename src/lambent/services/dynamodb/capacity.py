@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from lambent.contracts.ports import Metrics, Reader
 from lambent.kit import Context
 
+from . import measuring
 from .model import TableRecord
 from .sizes import write_units
 from .writes import Written
@@ -52,10 +54,11 @@ class Consumed:
                 group[name] = _units(units, unit, split)
         return shown
 
-    def charge(self, ctx: Context) -> None:
-        """Count the units of a provisioned table; take them off the provisioned ones where it asks for that (see
-        throttle.py)."""
+    def charge(self, ctx: Context, tx: Reader) -> None:
+        """Tell CloudWatch of the units. Count those of a provisioned table; take them off the provisioned ones where it
+        asks for that (see throttle.py)."""
         table = self._table
+        self._tell(ctx.cloud.metrics, tx)
         if table.on_demand:
             return
         kind = self._kind.lower()
@@ -68,6 +71,20 @@ class Consumed:
             index = table.by_name[name]
             provisioned = table.throughput if index.local else index.throughput
             throttle.take(table.prefix, 0 if index.local else index.number, kind, _rate(provisioned, kind), units)
+
+    def _tell(self, metrics: Metrics, tx: Reader) -> None:
+        table, own = self._table, self.own
+        for name, units in self.indexes.items():
+            if table.by_name[name].local:
+                own += units
+            else:
+                measuring.of_index(tx, metrics, table, name, self._kind, units)
+        if not own:
+            return
+        if self._kind == "Read":
+            measuring.read(metrics, table, own)
+        else:
+            measuring.write(tx, metrics, table, own)
 
     def _count(self, ctx: Context, kind: str) -> None:
         table, meter = self._table, ctx.cloud.targets["dynamodb"].meter  # type: ignore[attr-defined]  # background.py

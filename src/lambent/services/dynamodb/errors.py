@@ -149,4 +149,8 @@ def condition_failed(item: object = None) -> ConditionalCheckFailedException:
     return ConditionalCheckFailedException("The conditional request failed", **fields)
 
 
+TOKEN_REUSED = (
+    "DynamoDB rejected the request because you retried a request with a different payload but with an idempotent token "
+    "that was already used."
+)
 _NOT_FOUND = "Requested resource not found"

@@ -150,6 +150,11 @@ class TableRecord(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return arn.build("dynamodb", self.region, self.account, f"table/{self.name}")
 
     @cached_property
+    def dimensions(self) -> tuple[tuple[str, str], ...]:
+        """What its metrics have."""
+        return (("TableName", self.name),)
+
+    @cached_property
     def types(self) -> Mapping[str, str]:
         """The types of the key attributes of the table and its indexes: S, N or B."""
         return dict(self.attributes)

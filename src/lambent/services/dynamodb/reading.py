@@ -218,7 +218,7 @@ class Pager:
             consumed.add(units, {})
         else:
             consumed.add(self._fetched_units, {self._index.name: units})
-        consumed.charge(self._ctx)
+        consumed.charge(self._ctx, self._tx)
         return Page(items, count, scanned, self._key_at(last) if last else None, consumed)
 
     def _key_at(self, key: bytes) -> Item:

@@ -13,11 +13,12 @@ from typing import Any, Final, TypeVar
 
 from lambent.contracts import arn
 from lambent.contracts.caller import Principal
+from lambent.contracts.errors import ServiceError
 from lambent.contracts.ports import Reader
 from lambent.kit import Check, Context, Service
 from lambent.kit.service import TxMode
 
-from . import keys
+from . import keys, measuring
 from .errors import AccessDeniedException, ResourceNotFoundException, ValidationException, no_table
 from .model import TableRecord
 from .numbers import Invalid
@@ -95,7 +96,7 @@ def table_operation(
                 return [access(action, table, resource, {})]
             return [access(action, table, resource, describe(ctx, table, req))]
 
-        dynamodb.operation(tx=tx, authorize=authorize, unbuilt=unbuilt)(_worded(name, function))
+        dynamodb.operation(tx=tx, authorize=_told(name, authorize), unbuilt=unbuilt)(_worded(name, function))
         return function
 
     return register
@@ -113,7 +114,7 @@ def checked_operation(
             door(name).check(req)
             return list_checks(ctx, tx, req)
 
-        dynamodb.operation(tx=tx, authorize=authorize, unbuilt=unbuilt)(_worded(name, function))
+        dynamodb.operation(tx=tx, authorize=_told(name, authorize), unbuilt=unbuilt)(_worded(name, function))
         return function
 
     return register
@@ -147,6 +148,21 @@ def arn_operation(tx: TxMode) -> Callable[[Handler], Handler]:
     return register
 
 
+def _told(
+    name: str, authorize: Callable[[Context, Reader, dict[str, Any]], list[Check]]
+) -> Callable[[Context, Reader, dict[str, Any]], list[Check]]:
+    """The questions of an operation, whose refusals of parameters CloudWatch hears of."""
+
+    def told(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[Check]:
+        try:
+            return authorize(ctx, tx, req)
+        except ServiceError as error:
+            measuring.refused(ctx, name, req.get(TABLE), error)
+            raise
+
+    return told
+
+
 def _worded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
     """A handler whose pure parts may raise `Invalid`; types inside of values are wrong before anything else is."""
 
@@ -156,7 +172,12 @@ def _worded(name: str, function: Callable[..., Any]) -> Callable[..., Any]:
             return function(ctx, tx, req)
         except Invalid as error:
             door(name).check_types(req)
-            raise ValidationException(error.message) from error
+            refused = ValidationException(error.message)
+            measuring.refused(ctx, name, req.get(TABLE), refused)
+            raise refused from error
+        except ServiceError as error:
+            measuring.refused(ctx, name, req.get(TABLE), error)
+            raise
 
     return handler
 

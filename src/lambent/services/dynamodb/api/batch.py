@@ -101,7 +101,7 @@ def batch_get_item(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, A
             consumed.add(read_units(size, given.get("ConsistentRead", False)), {})
             if stored is not None:
                 answer.append(view(ctx, Stored.json(stored), shown))
-        consumed.charge(ctx)
+        consumed.charge(ctx, tx)
         capacity.append(consumed)
     result: dict[str, Any] = {"Responses": responses, "UnprocessedKeys": unprocessed}
     return _with_capacity(result, req, capacity)
@@ -147,7 +147,7 @@ def batch_write_item(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict
             collection = keys.key_bytes(action.item[table.hash])
             metrics.setdefault(table.name, {})[collection] = collection_metrics(tx, table, action.item)
     for consumed in capacity.values():
-        consumed.charge(ctx)
+        consumed.charge(ctx, tx)
     result: dict[str, Any] = {"UnprocessedItems": {}}
     if metrics:
         result["ItemCollectionMetrics"] = {name: list(found.values()) for name, found in metrics.items()}

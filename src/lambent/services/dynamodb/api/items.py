@@ -9,7 +9,7 @@ import orjson
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
 
-from .. import actions, keychecks, keys
+from .. import actions, keychecks, keys, measuring
 from ..access import item_conditions
 from ..capacity import Consumed, wanted
 from ..expressions.legacy import attributes_to_get
@@ -17,7 +17,7 @@ from ..expressions.placeholders import Placeholders, check_parameters
 from ..expressions.projections import Projection
 from ..keys import Stored
 from ..service import found_table, table_operation
-from ..sizes import read_units
+from ..sizes import read_units, write_units
 from ..values import Item, canonical_item
 from ..writes import collection_metrics
 
@@ -60,11 +60,13 @@ def get_item(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     if stored is not None:
         result["Item"] = view(ctx, Stored.json(stored), shown)
     asked = wanted(req)
-    if asked or not table.on_demand:
+    units = read_units(Stored.size(stored) if stored is not None else 0, req.get("ConsistentRead", False))
+    if not asked and table.on_demand:
+        measuring.read(ctx.cloud.metrics, table, units)
+    else:
         consumed = Consumed(table, "Read")
-        size = Stored.size(stored) if stored is not None else 0
-        consumed.add(read_units(size, req.get("ConsistentRead", False)), {})
-        consumed.charge(ctx)
+        consumed.add(units, {})
+        consumed.charge(ctx, tx)
         if asked:
             result["ConsumedCapacity"] = consumed.view(asked)
     return result
@@ -100,10 +102,12 @@ def _run(ctx: Context, tx: Transaction, req: dict[str, Any], action: actions.Act
     if returned is not None:
         result["Attributes"] = returned
     asked = wanted(req)
-    if asked or not table.on_demand:
+    if not asked and table.on_demand and not outcome.written.indexes:
+        measuring.write(tx, ctx.cloud.metrics, table, write_units(outcome.written.size))
+    else:
         consumed = Consumed(table, "Write")
         consumed.add_write(outcome.written)
-        consumed.charge(ctx)
+        consumed.charge(ctx, tx)
         if asked:
             result["ConsumedCapacity"] = consumed.view(asked)
     if table.has_local and req.get("ReturnItemCollectionMetrics") == "SIZE":

@@ -20,6 +20,7 @@ from lambent.kit import Check, Context
 from .. import keys
 from ..capacity import Consumed, wanted
 from ..errors import (
+    TOKEN_REUSED,
     ConditionalCheckFailedException,
     DuplicateItemException,
     IdempotentParameterMismatchException,
@@ -183,7 +184,7 @@ def _read_one(ctx: Context, given: Mapping[str, Any], tx: Reader) -> tuple[dict[
     item, size = run.get_one(tx, bound)
     consumed = Consumed(bound.table, "Read")
     consumed.add(read_units(size, given.get("ConsistentRead", False)), {})
-    consumed.charge(ctx)
+    consumed.charge(ctx, tx)
     shown: dict[str, Any] = {"TableName": bound.table.name}
     return (shown | {"Item": item} if item is not None else shown), bound.table, consumed
 
@@ -196,7 +197,7 @@ def _write_one(ctx: Context, given: Mapping[str, Any], tx: Transaction) -> tuple
     outcome = run.write(tx, bound, action, ctx.now_ms, show_old(given))
     consumed = Consumed(bound.table, "Write")
     consumed.add_write(outcome.written)
-    consumed.charge(ctx)
+    consumed.charge(ctx, tx)
     shown: dict[str, Any] = {"TableName": bound.table.name}
     items = run.returned(bound.statement, outcome)
     return (shown | {"Item": items[0]} if items else shown), bound.table, consumed
@@ -228,14 +229,14 @@ def _read_all(ctx: Context, req: Mapping[str, Any], tx: Reader) -> dict[str, Any
         responses.append({"Item": item} if item is not None else {})
     if total > _BYTES_MAX:
         raise ValidationException("Collection of items to be fetched exceeds the limit of 4 MB")
-    return _with_capacity(ctx, {"Responses": responses}, req, capacity)
+    return _with_capacity(ctx, tx, {"Responses": responses}, req, capacity)
 
 
 def _with_capacity(
-    ctx: Context, result: dict[str, Any], req: Mapping[str, Any], capacity: Mapping[bytes, Consumed]
+    ctx: Context, tx: Reader, result: dict[str, Any], req: Mapping[str, Any], capacity: Mapping[bytes, Consumed]
 ) -> dict[str, Any]:
     for consumed in capacity.values():
-        consumed.charge(ctx)
+        consumed.charge(ctx, tx)
     asked = wanted(req)
     if asked:
         result["ConsumedCapacity"] = [consumed.view(asked, split=True) for consumed in capacity.values()]
@@ -245,7 +246,7 @@ def _with_capacity(
 def _write_all(ctx: Context, req: Mapping[str, Any], tx: Transaction) -> dict[str, Any]:
     bounds = [_bind(ctx, tx, given) for given in req["TransactStatements"]]
     if _is_repeated(ctx, tx, req):
-        return _with_capacity(ctx, {"Responses": []}, req, {})
+        return _with_capacity(ctx, tx, {"Responses": []}, req, {})
     capacity: dict[bytes, Consumed] = {}
     reasons: list[dict[str, Any]] = []
     seen: set[tuple[bytes, bytes]] = set()
@@ -279,7 +280,7 @@ def _write_all(ctx: Context, req: Mapping[str, Any], tx: Transaction) -> dict[st
             f"Transaction cancelled, please refer cancellation reasons for specific reasons [{', '.join(codes)}]",
             CancellationReasons=reasons,
         )
-    return _with_capacity(ctx, {"Responses": []}, req, capacity)
+    return _with_capacity(ctx, tx, {"Responses": []}, req, capacity)
 
 
 class _SameItem(ServiceError):
@@ -296,7 +297,7 @@ def _is_repeated(ctx: Context, tx: Transaction, req: Mapping[str, Any]) -> bool:
     known = keys.tokens.get(tx, ctx.account, ctx.region, name)
     if known is not None and known.expires_ms > ctx.now_ms:
         if known.digest != digest:
-            raise IdempotentParameterMismatchException("")
+            raise IdempotentParameterMismatchException(TOKEN_REUSED)
         return True
     keys.tokens.put(tx, Token(digest, ctx.now_ms + _TOKEN_MS), ctx.account, ctx.region, name)
     return False

@@ -16,6 +16,7 @@ from .. import actions, keychecks, keys
 from ..access import item_conditions
 from ..capacity import Consumed, wanted
 from ..errors import (
+    TOKEN_REUSED,
     ConditionalCheckFailedException,
     IdempotentParameterMismatchException,
     ItemCollectionSizeLimitExceededException,
@@ -101,7 +102,7 @@ def transact_get_items(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[st
     if total > _BYTES_MAX:
         raise ValidationException("Collection of items to be fetched exceeds the limit of 4 MB")
     for consumed in capacity.values():
-        consumed.charge(ctx)
+        consumed.charge(ctx, tx)
     return _with_capacity({"Responses": responses}, req, list(capacity.values()))
 
 
@@ -173,7 +174,7 @@ def _run(ctx: Context, tx: Transaction, req: dict[str, Any], prepared: list[acti
             metrics.setdefault(table.name, {})[collection] = collection_metrics(tx, table, action.item)
     _cancel_for(reasons)
     for consumed in capacity.values():
-        consumed.charge(ctx)
+        consumed.charge(ctx, tx)
     result: dict[str, Any] = {}
     if metrics:
         result["ItemCollectionMetrics"] = {name: list(found.values()) for name, found in metrics.items()}
@@ -207,7 +208,7 @@ def _remember(ctx: Context, tx: Transaction, req: dict[str, Any]) -> bool:
     known = keys.tokens.get(tx, ctx.account, ctx.region, token)
     if known is not None and known.expires_ms > ctx.now_ms:
         if known.digest != digest:
-            raise IdempotentParameterMismatchException("")
+            raise IdempotentParameterMismatchException(TOKEN_REUSED)
         return True
     keys.remember_token(tx, ctx, token, Token(digest, ctx.now_ms + _TOKEN_MS))
     return False

@@ -220,7 +220,7 @@ def execute_write(
     outcome = write(tx, bound, action, ctx.now_ms, show_old)
     consumed = Consumed(bound.table, "Write")
     consumed.add_write(outcome.written)
-    consumed.charge(ctx)
+    consumed.charge(ctx, tx)
     return _with_capacity({"Items": returned(bound.statement, outcome)}, req, consumed)
 
 
