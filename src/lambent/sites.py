@@ -23,6 +23,7 @@ Site = Callable[[Cloud, Request], Awaitable[Response | None]]
 _PLAIN = frozenset(("localhost", "127.0.0.1", "[::1]", "localhost.localdomain", ""))
 """The names that nearly every request to the AWS API comes by."""
 _POOL_KEYS = re.compile(r"/[a-z]{2}(-[a-z]+)+-\d_[0-9A-Za-z]{1,55}/\.well-known/[a-z.-]+").fullmatch
+_POOL_PAGES = ("/oauth2/", "/login", "/signup", "/confirm", "/resend", "/forgotPassword", "/logout")
 _WEBSITE = re.compile(r"s3-website(-[a-z0-9-]+)?")
 _ADDRESS = re.compile(r"[0-9.]+|\[[0-9a-f:.]*\]").fullmatch
 
@@ -43,8 +44,13 @@ async def _pools(cloud: Cloud, request: Request) -> Response | None:
 
 
 async def _named(cloud: Cloud, request: Request) -> Response | None:
-    """A host name of the user's own: a custom domain name of an API, or a bucket of that name with a website."""
-    return await _apis(cloud, request) or await _websites(cloud, request)
+    """A host name of the user's own: a custom domain name of an API, a bucket of that name with a website, or the
+    domain of a user pool."""
+    return (
+        await _apis(cloud, request)
+        or await _websites(cloud, request)
+        or (await _pools(cloud, request) if request.path.startswith(_POOL_PAGES) else None)
+    )
 
 
 _PATHS = {"execute-api": _apis, "s3-website": _websites, "cognito": _pools}

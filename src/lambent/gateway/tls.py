@@ -1,6 +1,7 @@
 """TLS: a context for a given certificate, or for one of our own making, kept in the data folder.
 
-Names that the leaf lacks (those of APIs, custom domain names) get a certificate of the same authority as clients ask for them.
+Names that the leaf lacks (those of APIs, custom domain names) get a certificate of the same authority as clients ask
+for them.
 The generated authority is made once, so that a client told to trust `tls/authority.pem` (AWS_CA_BUNDLE) keeps
 trusting it; the leaf is renewed when it nears its end or lacks a name. Keys are readable by their owner only.
 """

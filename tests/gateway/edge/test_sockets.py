@@ -196,13 +196,13 @@ def test_every_name_that_a_client_asks_for_has_a_certificate(tmp_path: Path) -> 
 
     async def work(server: Server) -> None:
         for name in ("abc.execute-api.localhost", "api.example.com", "pictures.localhost", "localhost"):
-            reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=trusting, server_hostname=name)
+            _, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=trusting, server_hostname=name)
             shown = writer.get_extra_info("peercert")["subjectAltName"]
             assert ("DNS", name) in shown
             writer.close()
-        assert sorted(path.name for path in tmp_path.iterdir()) == ["authority.key", tls.AUTHORITY, tls.LEAF]
 
     on_server(work, echo, context=context)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["authority.key", tls.AUTHORITY, tls.LEAF]
 
 
 def test_a_client_that_says_nothing_is_given_up_before_its_protocol_is_known(tmp_path: Path) -> None:
