@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from lambent.contracts.ports import Transaction
+from lambent.execute.rest import admission
 from lambent.execute.rest.usage import day_of, left, period_of
 from lambent.execute.throttle import Buckets
 from lambent.services.apigateway import keys
@@ -203,3 +206,20 @@ async def test_an_authorizer_names_the_key() -> None:
     await making.deploy(deployment="d2")
     headers = {"Authorization": "x", **SECRET}
     assert [(await making.ask("GET", "", headers=headers)).status for _ in range(3)] == [200, 403, 403]
+
+
+async def test_the_account_has_a_limit_for_all_its_apis(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(admission, "ACCOUNT_BURST", 3.0)
+    monkeypatch.setattr(admission, "ACCOUNT_RATE", 1.0)
+    cloud = TestCloud()
+    first = Making(cloud)
+    first.method("/", "GET", mock("{}"))
+    await first.deploy()
+    room = cloud.targets["apigateway"]
+    second = Making(cloud, "zyxwvutsrq")
+    cloud.targets["apigateway"] = room
+    second.method("/", "GET", mock("{}"))
+    await second.deploy()
+    assert [(await making.ask("GET", "")).status for making in (first, second, first, second)] == [200, 200, 200, 429]
+    cloud.clock.advance(S)
+    assert [(await making.ask("GET", "")).status for making in (first, second)] == [200, 429]

@@ -248,3 +248,11 @@ async def test_a_coded_answer_is_decoded_and_a_binary_one_kept() -> None:
     backend.answer = calling.Answer(200, [("Content-Type", "image/png")], b"\xff\x00")
     assert (await making.ask("GET", "", headers={"Accept": "image/png"})).body == b"\xff\x00"
     assert (await making.ask("GET", "")).body == b"/wA="
+
+
+async def test_a_vpc_link_leads_to_the_url() -> None:
+    making, backend = await backed(
+        "HTTP_PROXY", verb="GET", connection_type="VPC_LINK", connection_id="${stageVariables.link}", tls_insecure=True
+    )
+    assert (await making.ask("GET", "")).status == 200
+    assert (backend.calls[-1].url, backend.calls[-1].verified) == ("http://backend.example/x", False)
