@@ -12,6 +12,7 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 
@@ -48,6 +49,18 @@ _COLLECTION_NS = 3600 * 1_000_000_000
 _log = logging.getLogger("lambent.app")
 
 
+def _own(settings: Settings) -> str:
+    """Where this node itself is found."""
+    return settings.node_endpoint or settings.endpoint
+
+
+def _bases(settings: Settings) -> tuple[str, ...]:
+    """Names below which services and buckets have names: the usual ones, and the one that clients know the cloud by."""
+    host = urlsplit(settings.endpoint).hostname or ""
+    named = host not in BASES and not host.replace(".", "").isdigit() and ":" not in host
+    return (host, *BASES) if host and named else BASES
+
+
 def _named(tx: Reader) -> set[str]:
     return set(blobs_in_use(tx))
 
@@ -55,6 +68,11 @@ def _named(tx: Reader) -> set[str]:
 def _forget_slots(tx: Transaction, node: str) -> None:
     """What the Lambda service's records say that a dead node runs, it runs no more."""
     importlib.import_module(SERVICES["lambda"]).forget_node(tx, node)
+
+
+def _forget_connections(tx: Transaction, node: str) -> None:
+    """The clients that were connected to a dead node's WebSocket APIs are gone."""
+    importlib.import_module(SERVICES["apigatewaymanagementapi"]).forget_node(tx, node)
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +109,7 @@ class LazyCompute:
             self._cloud.clock,
             self._cloud.ids,
             self._folder,
-            endpoint=self._cloud.settings.endpoint,
+            endpoint=_own(self._cloud.settings),
             door=self._door,
             share=self._machine.share,
             runtimes_folder=self._machine.runtimes or None,
@@ -185,13 +203,13 @@ class Node(Cloud):
         self.compute = LazyCompute(self, Path(settings.data), machine, inside)
         self.relay = Relay(self, self.store.node, alone=not self.store.shared)
         self.pollers = pollers.Pollers(self)
-        forget = (_forget_slots, pollers.forget_node)
+        forget = (_forget_slots, _forget_connections, pollers.forget_node)
         self.members = Members(self, self._record(machine), self._load, self.relay.look, forget)
         self.metrics = Meter(clock, self.spawn, self._measured)
         self.door = self.front = FrontDoor(
             self,
             dispatcher,
-            bases=BASES,
+            bases=_bases(settings),
             doors=doors.DOORS,
             branches=doors.BRANCHES,
             sites=sites.find,
@@ -244,7 +262,7 @@ class Node(Cloud):
         return NodeRecord(
             id=self.store.node,
             name=f"{socket.gethostname()}:{os.getpid()}{worker}",
-            endpoint=self.settings.endpoint,
+            endpoint=_own(self.settings),
             version=__version__,
             started_ms=self.clock.now_ns() // 1_000_000,
         )

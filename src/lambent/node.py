@@ -53,6 +53,8 @@ class NodeOptions:
     store: str = ""
     blobs: str = ""
     smtp: str = ""
+    url: str = ""
+    """Where clients find the cloud; empty: at the node itself."""
     worker: int = 0
     """The number of this process among `workers` that share the port; 0 for a node alone."""
     workers: int = 1
@@ -70,8 +72,10 @@ class NodeOptions:
 
     def settings(self, port: int) -> Settings:
         """What the cloud's rooms know of it."""
+        own = f"{self.base}:{port}"
         return Settings(
-            endpoint=f"{self.base}:{port}",
+            endpoint=self.url or own,
+            node_endpoint=own,
             region=self.region,
             data=str(self.own),
             auth=self.auth,
@@ -123,7 +127,7 @@ async def _serve(options: NodeOptions) -> None:
         await _show_root_key(cloud, options)
         gate.open(cloud.door)
         control = await serve_control(cloud, blobs_in_use, options.own / SOCKET)
-        notes.write_text(json.dumps({"pid": os.getpid(), "endpoint": settings.endpoint}))
+        notes.write_text(json.dumps({"pid": os.getpid(), "endpoint": settings.node_endpoint}))
     except (OSError, StoreError) as error:
         stop.set()  # no grace: nobody has been told of this node
         await _finish(server, cloud, stop)
@@ -135,7 +139,7 @@ async def _serve(options: NodeOptions) -> None:
     gc.freeze()
     if found.note and options.worker <= 1:
         print(f"note {found.note}", flush=True)
-    print(f"ready {settings.endpoint}", flush=True)
+    print(f"ready {settings.node_endpoint}", flush=True)
     try:
         await stop.wait()
     finally:

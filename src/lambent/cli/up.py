@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 import subprocess
 import sys
 import time
@@ -50,6 +51,14 @@ def up(
         str,
         typer.Option(help="HOST:PORT of a mail server (default: mails stay in `lambent mail`).", metavar="HOST:PORT"),
     ] = "",
+    url: Annotated[
+        str,
+        typer.Option(
+            envvar="LAMBENT_URL",
+            help="Where clients find the cloud, a load balancer's address, say; the same on all nodes (default: here).",
+            metavar="URL",
+        ),
+    ] = "",
     workers: Annotated[
         int, typer.Option(help="How many processes serve the port, each a node; needs --store.", min=1, max=64)
     ] = 1,
@@ -67,6 +76,8 @@ def up(
         raise Failure(f"{host} is not a loopback address: there Lambent starts only with --auth strict")
     if smtp and not _is_server(smtp):
         raise Failure(f"--smtp is HOST:PORT, not {smtp}")
+    if url and not _is_base_url(url):
+        raise Failure(f"--url is http://HOST[:PORT] or https://HOST[:PORT], not {url}")
     if (tls_certificate is None) != (tls_key is None):
         raise Failure("--tls-certificate and --tls-key go together")
     node = None if worker else running_node(folder)
@@ -92,6 +103,7 @@ def up(
         store=store,
         blobs=blobs,
         smtp=smtp,
+        url=url.rstrip("/"),
         worker=worker,
         workers=workers,
     )
@@ -107,6 +119,10 @@ def up(
 def _is_server(text: str) -> bool:
     host, colon, port = text.rpartition(":")
     return bool(host and colon and port.isascii() and port.isdigit() and int(port) < 65_536)
+
+
+def _is_base_url(text: str) -> bool:
+    return re.fullmatch(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(:\d{1,5})?/?", text) is not None
 
 
 def _is_loopback(host: str) -> bool:

@@ -282,12 +282,14 @@ class Unmeasured:
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """How this node was started. `endpoint` is the base URL clients reach it at; `region` the default region;
+    """How this node was started. `endpoint` is the base URL clients reach the cloud at, the same on all nodes that
+    were told one; `node_endpoint` this node's own (empty: the same); `region` the default region;
     `data` the data folder (empty for a memory-only cloud); `store` and `blobs` the URLs of a store and a blob store
     that are shared with other nodes (empty: both lie in the data folder; `blobs` alone empty: bodies in the store).
     `smtp` is the mail server, HOST:PORT (empty: mails stay in the built-in mailbox)."""
 
     endpoint: str = "http://127.0.0.1:4566"
+    node_endpoint: str = ""
     region: str = "us-east-1"
     account: str = "000000000000"
     data: str = ""
