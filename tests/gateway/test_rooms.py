@@ -77,7 +77,11 @@ async def test_a_wrong_secret_is_refused() -> None:
         (signed("lambda", "GET", "/2020-04-22/code-signing-configs/"), 501, "ListCodeSigningConfigs"),
         (signed("iam", "POST", "/", form("Fly", Version="2010-05-08"), **FORM), 400, "InvalidAction"),
         (signed("iam", "POST", "/", b"", **FORM), 400, "MissingAction"),
-        (signed("s3", "PUT", "/bucket?inventory&id=1", b"<InventoryConfiguration/>"), 501, "PutBucketInventoryConfiguration"),
+        (
+            signed("s3", "PUT", "/bucket?inventory&id=1", b"<InventoryConfiguration/>"),
+            501,
+            "PutBucketInventoryConfiguration",
+        ),
         (signed("logs", "POST", "/", b"{", x_amz_target="Logs_20140328.DescribeLogGroups"), 400, "Serialization"),
     ],
 )

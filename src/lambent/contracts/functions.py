@@ -77,8 +77,8 @@ class Invoker(Protocol):
     async def invoke(self, arn: str, payload: bytes, *, principal: str, source: str, account: str) -> Outcome:
         """Run the function that `arn` names (a version or alias may be in it) and wait for its end. Its resource policy
         is asked about the service `principal`, which acts for the resource `source` of `account`. Errors of the
-        function are outcomes; raises `Undeliverable` when there is no such function or it does not let the service in, and
-        `TooManyRequests` when no call more may run."""
+        function are outcomes; raises `Undeliverable` when there is no such function or it does not let the service in,
+        and `TooManyRequests` when no call more may run."""
         ...
 
 

@@ -53,10 +53,11 @@ class Request:
     """One HTTP request. `path` and `query` are raw, as they were sent (percent-encoding kept, no `?`).
 
     `headers` has lower-case names; repeated headers are joined by a comma. `host` is the Host header without its port,
-    in lower case. `peer` is the client's address.
+    in lower case. `peer` is the client's address. `lines` are the header lines as they were sent, where the request
+    came over a connection: `fields` reads them.
     """
 
-    __slots__ = ("body", "headers", "host", "id", "method", "path", "peer", "query", "secure")
+    __slots__ = ("body", "headers", "host", "id", "lines", "method", "path", "peer", "query", "secure")
 
     def __init__(
         self,
@@ -69,6 +70,7 @@ class Request:
         peer: str = "127.0.0.1",
         secure: bool = False,
         id: str = "",
+        lines: list[str] | None = None,
     ) -> None:
         self.method = method
         self.path = path
@@ -78,8 +80,22 @@ class Request:
         self.peer = peer
         self.secure = secure
         self.id = id
+        self.lines = lines
         host = self.headers.get("host", "")
         self.host = host[: host.rindex(":")].lower() if ":" in host and not host.endswith("]") else host.lower()
+
+    def fields(self) -> list[tuple[str, str]]:
+        """The headers one by one, in their order, with names as they were written; those that were added or taken away
+        since are as `headers` has them."""
+        if self.lines is None:
+            return list(self.headers.items())
+        found = []
+        for line in self.lines:
+            name, _, value = line.partition(":")
+            if name.lower() in self.headers:
+                found.append((name, value.strip(" \t")))
+        sent = {name.lower() for name, _ in found}
+        return found + [(name, value) for name, value in self.headers.items() if name not in sent]
 
 
 class FileSlice(msgspec.Struct, frozen=True):

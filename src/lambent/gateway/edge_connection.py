@@ -304,6 +304,7 @@ class Connection(asyncio.Protocol):
             peer=self._peer,
             secure=self._secure,
             id=server.ids.request_id(),
+            lines=head.lines,
         )
         self._task = self._loop.create_task(self._serve(head, request))
 

@@ -49,7 +49,7 @@ class Refused(Exception):
 
 
 class Head(NamedTuple):
-    """A parsed head. `length` is Content-Length, 0 without a body, None when `chunked`."""
+    """A parsed head. `length` is Content-Length, 0 without a body, None when `chunked`; `lines` the header lines."""
 
     method: str
     path: str
@@ -59,6 +59,7 @@ class Head(NamedTuple):
     length: int | None
     keep_alive: bool
     expect: bool
+    lines: list[str]
 
 
 class HeadParser:
@@ -77,6 +78,7 @@ class HeadParser:
         if len(lines) > self._limits.headers:
             raise Refused(431, "The request has too many header fields.")
         method, path, query, host, minor = self._request_line(lines[0])
+        del lines[0]
         headers = self._fields(lines)
         if host is not None:
             headers["host"] = host
@@ -94,7 +96,7 @@ class HeadParser:
         if connection is not None:
             options = connection.lower()
             keep_alive = "close" not in options if minor else "keep-alive" in options
-        return Head(method, path, query, headers, minor, length, keep_alive, expect)
+        return Head(method, path, query, headers, minor, length, keep_alive, expect, lines)
 
     def _request_line(self, line: str) -> tuple[str, str, str, str | None, int]:
         parts = line.split(" ")
@@ -121,7 +123,7 @@ class HeadParser:
     def _fields(self, lines: list[str]) -> dict[str, str]:
         headers: dict[str, str] = {}
         names = self._names
-        for line in lines[1:]:
+        for line in lines:
             name, colon, value = line.partition(":")
             known = names.get(name)
             if known is None:

@@ -251,3 +251,20 @@ def test_the_absolute_form_names_the_host() -> None:
 
     request = run(work())
     assert (request.host, request.path, request.query) == ("photos.localhost", "/", "list-type=2")
+
+
+def test_a_request_tells_its_headers_as_they_were_sent() -> None:
+    text = b"GET / HTTP/1.1\r\nHost: h\r\nX-Custom: 1\r\nx-custom:2\r\nUser-Agent: me\r\nAge: 5"
+    head = HeadParser(Limits()).parse(text)
+    request = Request(head.method, head.path, head.query, head.headers, lines=head.lines)
+    assert request.headers["x-custom"] == "1,2"
+    del request.headers["age"]
+    request.headers["x-added"] = "3"
+    assert request.fields() == [
+        ("Host", "h"),
+        ("X-Custom", "1"),
+        ("x-custom", "2"),
+        ("User-Agent", "me"),
+        ("x-added", "3"),
+    ]
+    assert Request("GET", "/", headers={"a": "b"}).fields() == [("a", "b")]

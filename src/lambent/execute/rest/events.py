@@ -3,7 +3,7 @@ context in it, and the event of a REQUEST authorizer."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import orjson
 
@@ -11,6 +11,9 @@ from lambent.contracts.caller import Principal
 
 from .exchange import Exchange
 from .headers import TO_FUNCTIONS_DROPPED, proper
+
+_OUR_OWN: Final = frozenset(("x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"))
+"""Headers that are written anew."""
 
 
 def identity(x: Exchange) -> dict[str, Any]:
@@ -71,14 +74,21 @@ def request_context(x: Exchange) -> dict[str, Any]:
     return context
 
 
-def request_headers(x: Exchange) -> dict[str, str]:
-    """The request's headers as functions see them."""
+def request_headers(x: Exchange) -> dict[str, list[str]]:
+    """The request's headers as functions see them, each with all its values: names as they were sent."""
     request = x.request
     if x.test:
-        return {proper(name): value for name, value in request.headers.items()}
-    shown = {proper(name): value for name, value in request.headers.items() if name not in TO_FUNCTIONS_DROPPED}
-    shown["X-Amzn-Trace-Id"] = x.trace_id
-    shown |= forwarded(x)
+        return {proper(name): [value] for name, value in request.headers.items()}
+    shown: dict[str, list[str]] = {}
+    spelling: dict[str, str] = {}
+    for name, value in request.fields():
+        low = name.lower()
+        if low in TO_FUNCTIONS_DROPPED or low in _OUR_OWN:
+            continue
+        shown.setdefault(spelling.setdefault(low, proper(name)), []).append(value)
+    shown["X-Amzn-Trace-Id"] = [x.trace_id]
+    for name, value in forwarded(x).items():
+        shown[name] = [value]
     return shown
 
 
@@ -102,8 +112,8 @@ def _request(x: Exchange) -> dict[str, Any]:
         "resource": x.route.resource.path,
         "path": x.path,
         "httpMethod": x.request.method,
-        "headers": headers or None,
-        "multiValueHeaders": {name: [value] for name, value in headers.items()} or None,
+        "headers": {name: values[-1] for name, values in headers.items()} or None,
+        "multiValueHeaders": headers or None,
         "queryStringParameters": x.query or None,
         "multiValueQueryStringParameters": query or None,
         "pathParameters": x.parameters or None,

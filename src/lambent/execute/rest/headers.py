@@ -1,7 +1,7 @@
 """Names of headers: how functions see them, which ones a hop keeps, and which are sent on under another name.
 
-Names arrive in small letters, as over HTTP/2. Functions see well-known ones as everybody writes them (`User-Agent`) and
-others as they arrived, which is what API Gateway shows of a request over HTTP/2.
+Functions see names as they were sent; well-known ones in small letters, as over HTTP/2, they see as everybody writes
+them (`User-Agent`).
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ _KNOWN: Final = frozenset((
 
 @lru_cache(4096)
 def proper(name: str) -> str:
-    """A header's name (in small letters) as functions see it."""
+    """A header's name as functions see it."""
     if name in _SPECIAL:
         return _SPECIAL[name]
     return name.title() if name in _KNOWN else name

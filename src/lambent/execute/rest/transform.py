@@ -39,7 +39,7 @@ def scope_of(x: Exchange) -> Scope:
             body=x.body,
             path={name: unquote(value) for name, value in x.parameters.items()},
             query=x.query_values,
-            headers={name: [value] for name, value in request_headers(x).items()},
+            headers=request_headers(x),
             context=variables.context(x),
             stage_variables=x.variables,
         )
