@@ -16,7 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import cases, dynamodb, event_sources, sns, sqs
+from . import apigateway, cases, dynamodb, event_sources, sns, sqs, websockets
 from .server import Server, cpu_s, lambent, listener
 from .signed import write_script
 
@@ -85,6 +85,7 @@ def run_all(server: Server, seconds: int, only: str, runtime: str) -> list[list[
             (sqs.prepare, sqs.CASES),
             (sns.prepare, sns.CASES),
             (lambda url: cases.prepare_function(url, runtime), cases.INVOKE_CASES),
+            (lambda url: apigateway.prepare(url, runtime), apigateway.CASES),
         )
         for prepare, group in groups:
             wanted = [case for case in group if only in case.name]
@@ -98,6 +99,8 @@ def run_all(server: Server, seconds: int, only: str, runtime: str) -> list[list[
             rows += sqs.cycles(server, seconds)
         if only in event_sources.ROWS:
             rows += event_sources.rows(server)
+        if only in websockets.ROWS:
+            rows += websockets.rows(server, seconds=seconds)
         if only in "cold start":
             rows.append(cold_starts(server))
     return rows

@@ -1,7 +1,7 @@
 """WebSocket APIs: what an open connection takes, what a message costs, and one to a client through the management API.
 
-`python -m bench.websockets [--open N] [--seconds S]`, or `python -m bench --only WebSocket`. The route answers by a
-mock integration, so that the figures are those of the gateway: routing, the templates, the answer.
+`python -m bench.websockets [--open N] [--seconds S]`, or `python -m bench --only WebSocket`. One route answers by a
+mock integration, so that its figures are those of the gateway: routing, the templates, the answer; one by a function.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,14 +18,18 @@ from urllib.parse import quote, urlsplit
 
 import uvloop
 
+from .apigateway import make_function
 from .cases import client
 from .server import Server, cpu_s, lambent, resident_mb
-from .signed import sign
+from .signed import REGION, sign
 
 ROWS = "WebSocket"
 OPEN = 1000
 BUSY = 16
+FUNCTIONS = 4
+"""Messages to the function at the same time."""
 _MESSAGE = b'{"action": "echo", "text": "' + b"x" * 200 + b'"}'
+_TO_FUNCTION = _MESSAGE.replace(b"echo", b"call")
 _TEMPLATE = '{"id": "$context.connectionId", "text": "pong"}'
 _HANDSHAKE = (
     b"GET %b HTTP/1.1\r\nHost: %b\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -34,7 +39,7 @@ _SETTLE_S = 2.0
 
 
 def prepare(url: str) -> str:
-    """An API with one route, whose mock answers; the URL of its stage."""
+    """An API with a route whose mock answers and one that a function answers; the URL of its stage."""
     apis = client("apigatewayv2", url)
     api = apis.create_api(Name="bench", ProtocolType="WEBSOCKET", RouteSelectionExpression="$request.body.action")[
         "ApiId"
@@ -48,11 +53,14 @@ def prepare(url: str) -> str:
         IntegrationResponseKey="$default",
         ResponseTemplates={"$default": _TEMPLATE},
     )
-    target = f"integrations/{integration}"
-    route = apis.create_route(ApiId=api, RouteKey="echo", Target=target, RouteResponseSelectionExpression="$default")[
-        "RouteId"
-    ]
-    apis.create_route_response(ApiId=api, RouteId=route, RouteResponseKey="$default")
+    function = make_function(url, "bench-websocket", f"python{sys.version_info[0]}.{sys.version_info[1]}")
+    uri = f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{function}/invocations"
+    called = apis.create_integration(ApiId=api, IntegrationType="AWS_PROXY", IntegrationUri=uri)["IntegrationId"]
+    for key, target in (("echo", integration), ("call", called)):
+        route = apis.create_route(
+            ApiId=api, RouteKey=key, Target=f"integrations/{target}", RouteResponseSelectionExpression="$default"
+        )["RouteId"]
+        apis.create_route_response(ApiId=api, RouteId=route, RouteResponseKey="$default")
     deployment = apis.create_deployment(ApiId=api)["DeploymentId"]
     limits = {"ThrottlingRateLimit": 1e6, "ThrottlingBurstLimit": 100_000}
     apis.create_stage(ApiId=api, StageName="prod", DeploymentId=deployment, DefaultRouteSettings=limits)
@@ -175,8 +183,8 @@ async def _load(
     return [name, f"{rate:,.0f}", per_core, f"{cost_us:,.0f}", f"{p50:.2f}", f"{p99:.2f}", ""]
 
 
-def _message(one: _Client) -> Callable[[Callable[[], None]], None]:
-    frame = _masked(_MESSAGE)
+def _message(one: _Client, message: bytes = _MESSAGE) -> Callable[[Callable[[], None]], None]:
+    frame = _masked(message)
 
     def ask(answered: Callable[[], None]) -> None:
         one.answered = lambda message: answered()
@@ -220,6 +228,9 @@ async def _measure(server: Server, url: str, count: int, seconds: float) -> list
     rows = [row]
     busy = opened[:BUSY]
     rows.append(await _load(server, "WebSocket message to a mock and back", seconds, [_message(one) for one in busy]))
+    calls = [_message(one, _TO_FUNCTION) for one in busy[:FUNCTIONS]]
+    await _load(server, "warm-up", 1, calls)
+    rows.append(await _load(server, "WebSocket message to a warm function and back", seconds, calls))
     posts = [await _posts(url, one, await _id(one)) for one in busy]
     rows.append(await _load(server, "WebSocket PostToConnection", seconds, posts))
     for one in opened:
