@@ -23,7 +23,7 @@ BASE = "arn:aws:{}:us-east-1:000000000000:{}"
         ({"Source": BASE.format("sns", "t")}, "ValidationException", "is not supported"),
         ({"Enrichment": BASE.format("states", "stateMachine:m")}, "NotImplemented", "Step Functions as the enrichment"),
         ({"Target": BASE.format("ecs", "cluster/c")}, "NotImplemented", "ECS as the target"),
-        ({"Target": BASE.format("events", "api-destination/a/b")}, "NotImplemented", "API destinations"),
+        ({"Target": BASE.format("execute-api", "api/stage")}, "ValidationException", "is not supported"),
         ({"Target": BASE.format("logs", "log-group:g")}, "ValidationException", "LogStreamName"),
         ({"RoleArn": ROLE + "s"}, "ValidationException", "cannot be assumed"),
         ({"SourceParameters": {"SqsQueueParameters": {"BatchSize": 11}}}, "ValidationException", "batch window"),

@@ -17,7 +17,7 @@ from msgspec.structs import replace
 
 from lambent.blobs.errors import BlobsUnreachable
 from lambent.contracts import arn as arns
-from lambent.contracts.caller import Caller
+from lambent.contracts.caller import Credential
 from lambent.contracts.errors import ServiceError
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kv.errors import StoreError
@@ -111,7 +111,7 @@ class PipeWork(Work):
     """One lease's share of a pipe."""
 
     mapping: PipeMapping
-    _caller: tuple[int, Caller] | None = None
+    _session: tuple[int, Credential] | None = None
 
     @property
     def pipe(self) -> Pipe:
@@ -122,13 +122,13 @@ class PipeWork(Work):
         """What pollers ask of a function: how long a batch may take."""
         return cast("Runnable", SimpleNamespace(config=SimpleNamespace(role=self.pipe.role, timeout_s=STEP_S)))
 
-    async def assumed(self) -> Caller:
+    async def session(self) -> Credential:
         """A session of the pipe's role; `ServiceError` when Pipes may not assume it."""
-        if self._caller is None or self._caller[0] <= self.now_ns:
+        if self._session is None or self._session[0] <= self.now_ns:
             pipe = self.pipe
             session = await self.cloud.directory.role_session(pipe.role, pipe.id, PRINCIPAL, source_arn=pipe.arn)
-            self._caller = (self.now_ns + CALLER_LIFETIME_NS, session.caller)
-        return self._caller[1]
+            self._session = (self.now_ns + CALLER_LIFETIME_NS, session)
+        return self._session[1]
 
     async def call(self, service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         """Call an operation of the source as the pipe's role."""
@@ -136,7 +136,7 @@ class PipeWork(Work):
 
     async def call_in(self, region: str, service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
         """Call an operation in a region as the pipe's role."""
-        return await self.cloud.api.call(await self.assumed(), region, service, operation, params)
+        return await self.cloud.api.call((await self.session()).caller, region, service, operation, params)
 
     async def invoke(self, payload: bytes) -> Answer:
         """Carry a batch through the pipe; `NotRun` when a step is throttled, or the store is away."""
@@ -145,7 +145,7 @@ class PipeWork(Work):
         journal = Journal(self.cloud, self.pipe)
         journal.note("INFO", "ExecutionStarted", **journal.payload(events))
         try:
-            outcome = await Execution(self.cloud, self.pipe, self.call_in, journal).run(events, ids)
+            outcome = await Execution(self.cloud, self.pipe, self, journal).run(events, ids)
         except (StoreError, BlobsUnreachable) as error:
             raise NotRun(f"the store failed: {error}", passing=True) from None
         except ServiceError as error:

@@ -105,7 +105,9 @@ def step(cloud: Cloud, tx: Transaction, replay_arn: str, task: Task, now_ms: int
     last_ms = replay.last_ms
     for key, raw in found:
         event: dict[str, Any] = orjson.loads(keys.archived.decode(raw).event)
-        routing.ingest(tx, bus, {**event, "replay-name": replay.name}, now_ms, rules=replay.rules)
+        routing.ingest(
+            tx, bus, {**event, "replay-name": replay.name}, now_ms, metrics=cloud.metrics, rules=replay.rules
+        )
         ingested_ms = keys.archived.parts(key)[1]
         assert isinstance(ingested_ms, int)
         last_ms = ingested_ms

@@ -144,13 +144,13 @@ async def request(
     cloud: Cloud,
     destination: Destination,
     connection: Connection,
-    spec: Mapping[str, Any],
+    given: Mapping[str, Any],
     payload: bytes,
     *,
     fresh: bool,
 ) -> Request:
-    """The call of an API destination with an event. What the connection says goes over what the target says."""
-    given = spec.get("HttpParameters", {})
+    """The call of an API destination with an event. What the connection says goes over `given`, the HttpParameters of
+    the target."""
     url = destination.endpoint
     for value in given.get("PathParameterValues", ()):
         url = url.replace("*", quote(value, safe=""), 1)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import orjson
 
 from lambent.contracts.arn import parse
+from lambent.contracts.caller import Credential
 from lambent.contracts.caller import service as service_caller
+from lambent.contracts.clock import sleep_until
 from lambent.contracts.events import Delivery, Event, TryAgain, Undeliverable
 from lambent.contracts.ports import Cloud, Reader, Transaction
 
@@ -19,6 +22,8 @@ from .tasks import Task
 
 _LAMBDA: Final = "lambda.amazonaws.com"
 _MS: Final = 1_000_000
+_REFUSED_MAX: Final = 10_000
+"""API destinations that refused a pipe's last call: the next one brings a new token."""
 
 
 class EventsTarget:
@@ -28,6 +33,7 @@ class EventsTarget:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._sender = Sender(cloud)
+        self._refused: set[str] = set()
 
     async def deliver(self, delivery: Delivery) -> None:
         """Do one task, or take in one event."""
@@ -46,6 +52,26 @@ class EventsTarget:
                 raise TryAgain(str(refused)) from None
         else:
             await self._cloud.store.write(lambda tx: self._work(tx, delivery, task, now_ms))
+
+    async def ask(self, target: str, given: Mapping[str, Any], payload: bytes, credential: Credential) -> bytes:
+        """For pipes: call an API destination, or a method of an API's stage, as a role's session. `given` is what
+        HttpParameters say. The body of a good answer; `Undeliverable` or `TryAgain` otherwise."""
+        place, outgoing = parse(target), self._sender.outgoing
+        if place.service == "execute-api":
+            return (await outgoing.to_stage(place, given, payload, credential)).body
+        while True:
+            fresh = target in self._refused
+            self._refused.discard(target)
+            try:
+                return (await outgoing.to_destination(place, given, payload, credential.caller, fresh=fresh)).body
+            except TryAgain as again:
+                if again.count or again.delay_s is None:
+                    if len(self._refused) < _REFUSED_MAX:
+                        self._refused.add(target)
+                    raise
+                # The destination's rate: its turn comes.
+                clock = self._cloud.clock
+                await sleep_until(clock, clock.now_ns() + int(again.delay_s * 1e9))
 
     def take(self, tx: Transaction, delivery: Delivery) -> None:
         """Take in another service's event in that service's own transaction: see `contracts.ports.Inlet`."""
@@ -67,7 +93,7 @@ class EventsTarget:
         bus = self._ask(
             tx, event.target, event.principal, event.source, event.account, event.attributes.get("role", "")
         )
-        routing.ingest(tx, bus, orjson.loads(event.payload), now_ms)
+        routing.ingest(tx, bus, orjson.loads(event.payload), now_ms, metrics=self._cloud.metrics)
 
     async def check(self, target: str, principal: str, source: str, account: str) -> None:
         """Raise `Undeliverable` when the bus does not exist or does not let the service in."""

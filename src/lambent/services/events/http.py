@@ -35,12 +35,12 @@ class Answer(NamedTuple):
 
 async def ask(cloud: Cloud, request: Request) -> Answer:
     """Send a request and read the answer; `Unreachable` when none comes in time, `ValueError` for a bad address."""
-    headers = [(name, _line(value)) for name, value in request.headers.items() if name.lower() != "user-agent"]
+    headers = [(name, one_line(value)) for name, value in request.headers.items() if name.lower() != "user-agent"]
     asked = calling.Request(request.method, request.url, [*headers, ("User-Agent", _AGENT)], request.body)
     answer = await calling.of(cloud).call(asked, TIMEOUT_S, body_bytes_max=_BODY_BYTES_MAX)
     return Answer(answer.status, {name.lower(): value for name, value in answer.headers}, answer.body)
 
 
-def _line(value: str) -> str:
+def one_line(value: str) -> str:
     """A header's value, which must not become two."""
     return value.replace("\r", " ").replace("\n", " ").replace("\0", " ")

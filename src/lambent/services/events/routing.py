@@ -15,11 +15,11 @@ from zlib import crc32
 import orjson
 
 from lambent import patterns
-from lambent.contracts.ports import Reader, Transaction
+from lambent.contracts.ports import Metrics, Reader, Transaction
 from lambent.patterns import Leaves, Pattern
 from lambent.patterns.language import Field
 
-from . import keys, tasks
+from . import keys, measuring, tasks
 from .model import DAY_MS, HOPS_MAX, Archive, Archived, Bus, Holding, Indexed, Rule, Sent
 from .tasks import Task
 
@@ -38,6 +38,7 @@ def ingest(
     event: Sent,
     now_ms: int,
     *,
+    metrics: Metrics,
     hops: int = 0,
     size: int = 0,
     trace: str = "",
@@ -54,6 +55,7 @@ def ingest(
         rule = keys.rules.get(tx, *bus.place, name)
         if rule is not None and (not rules or rule.arn in rules):
             sent += send(tx, rule, text, now_ms, hops=hops, trace=trace)
+            measuring.triggered(tx, metrics, rule, matched=True)
     return sent
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from lambent.contracts import arn
 from lambent.contracts.ports import Reader
-from lambent.kit import Check, Context, Service
+from lambent.kit import Check, Context, Service, pass_role
 from lambent.kit.paging import seal, unseal
 from lambent.kit.service import Authorizer
 from lambent.kv.table import Table
@@ -59,9 +59,7 @@ def on_rule(action: str, member: str = "Name") -> Authorizer:
     def authorize(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[Check]:
         place = bus_place(ctx, req.get("EventBusName"))
         roles = {given.get("RoleArn") for given in (req, *req.get("Targets", ()))}
-        passing = [
-            Check("iam:PassRole", role, {"iam:passedtoservice": PRINCIPAL}) for role in sorted(filter(None, roles))
-        ]
+        passing = [pass_role(role, PRINCIPAL) for role in sorted(filter(None, roles))]
         return [Check(action, rule_arn(place, req[member]), resource_account=place.account), *passing]
 
     return authorize

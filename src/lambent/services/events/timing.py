@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from lambent.contracts.ports import Cloud, Transaction
 
-from . import keys, routing, schedules, tasks
+from . import keys, measuring, routing, schedules, tasks
 from .model import Rule, Sent, moment
 from .tasks import Task
 
@@ -54,4 +54,5 @@ def tick(cloud: Cloud, tx: Transaction, rule_arn: str, task: Task, event_id: str
         "detail": {},
     }
     routing.send(tx, rule, orjson.dumps(event), now_ms)
+    measuring.triggered(tx, cloud.metrics, rule, matched=False)
     _set(tx, rule, max(task.at_ms, now_ms))

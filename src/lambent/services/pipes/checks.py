@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from lambent.contracts import arn
@@ -11,11 +12,10 @@ from lambent.patterns import InvalidPattern, compile_pattern
 from .errors import ValidationException
 from .model import Pipe
 
+DESTINATION: Final = "api-destination"
 _UNBUILT: Final = {
-    "apigateway": "API Gateway",
     "batch": "Batch",
     "ecs": "ECS",
-    "execute-api": "API Gateway",
     "firehose": "Firehose",
     "inspector": "Inspector",
     "kafka": "Amazon MSK",
@@ -32,9 +32,20 @@ _TARGET_PARAMETERS: Final = {
     "sqs": "SqsQueueParameters",
     "events": "EventBridgeEventBusParameters",
     "logs": "CloudWatchLogsParameters",
+    "execute-api": "HttpParameters",
+    DESTINATION: "HttpParameters",
 }
 _TARGETS: Final = (*_TARGET_PARAMETERS, "sns")
+_ENRICHMENTS: Final = ("lambda", "execute-api", DESTINATION)
+_STAGE: Final = re.compile(r"[^/]+/[^/]+/[A-Z*]+(/.*)?")
 _QUEUE_BATCH_MAX: Final = 10
+
+
+def kind_of(place: arn.Arn) -> str:
+    """The service of an ARN; `DESTINATION` for API destinations."""
+    if place.service == "events" and place.resource.startswith("api-destination/"):
+        return DESTINATION
+    return place.service
 
 
 def check(pipe: Pipe) -> None:
@@ -46,9 +57,9 @@ def check(pipe: Pipe) -> None:
         raise ValidationException(f"Source {pipe.source} is not supported.")
     _check_source(pipe, "SqsQueueParameters" if source == "sqs" else "DynamoDBStreamParameters")
     if pipe.enrichment:
-        _service(pipe.enrichment, "enrichment", ("lambda",))
-        if "HttpParameters" in pipe.enrichment_parameters:
-            raise NotBuilt("Lambent has not built HttpParameters of a pipe's enrichment yet.")
+        kind = _service(pipe.enrichment, "enrichment", _ENRICHMENTS)
+        known = {"InputTemplate"} if kind == "lambda" else {"InputTemplate", "HttpParameters"}
+        _check_parameters(pipe.enrichment_parameters, known, "enrichment")
     target = _service(pipe.target, "target", _TARGETS)
     _check_parameters(pipe.target_parameters, {"InputTemplate", _TARGET_PARAMETERS.get(target, "")}, "target")
     if "EndpointId" in pipe.target_parameters.get("EventBridgeEventBusParameters", {}):
@@ -61,15 +72,16 @@ def check(pipe: Pipe) -> None:
 
 
 def _service(text: str, part: str, built: tuple[str, ...]) -> str:
-    """The service of an ARN that is a pipe's source, enrichment or target."""
+    """The service of an ARN that is a pipe's source, enrichment or target; `DESTINATION` for API destinations."""
     try:
         place = arn.parse(text)
     except ValueError:
         raise ValidationException(f"{part.capitalize()} {text} is not a valid ARN.") from None
-    if place.service == "events" and place.resource.startswith("api-destination/"):
-        raise NotBuilt(f"Lambent has not built API destinations as the {part} of pipes yet.")
-    if place.service in built:
-        return place.service
+    kind = kind_of(place)
+    if kind in built:
+        if kind == "execute-api" and not _STAGE.fullmatch(place.resource):
+            raise ValidationException(f"{part.capitalize()} {text} is not supported.")
+        return kind
     if place.service in _UNBUILT:
         raise NotBuilt(f"Lambent has not built {_UNBUILT[place.service]} as the {part} of pipes yet.")
     raise ValidationException(f"{part.capitalize()} {text} is not supported.")

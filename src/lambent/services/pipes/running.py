@@ -5,23 +5,48 @@ Each step is a call in process as the role, so that its permissions are asked as
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+import logging
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol, cast
 
 import orjson
 
 from lambent.contracts import arn
+from lambent.contracts.caller import Credential
 from lambent.contracts.errors import ServiceError
+from lambent.contracts.events import TryAgain, Undeliverable
 from lambent.contracts.ports import Cloud
 
+from .checks import DESTINATION, kind_of
 from .logs import Journal
 from .model import Pipe
 from .templates import dynamic, find, render, text
 
-Call = Callable[[str, str, str, dict[str, Any]], Awaitable[dict[str, Any]]]
-"""Calls an operation as the pipe's role: region, service, operation, parameters."""
+
+class Role(Protocol):
+    """The pipe's role at work."""
+
+    async def call_in(self, region: str, service: str, operation: str, params: dict[str, Any]) -> dict[str, Any]:
+        """Call an operation as the role; raises `ServiceError`."""
+        ...
+
+    async def session(self) -> Credential:
+        """The session of the role; raises `ServiceError`."""
+        ...
+
+
+class Outgoing(Protocol):
+    """What EventBridge's target offers to pipes."""
+
+    async def ask(self, target: str, given: Mapping[str, Any], payload: bytes, credential: Credential) -> bytes:
+        """Call an API destination or an API's stage: the body of a good answer, `Undeliverable` or `TryAgain`."""
+        ...
+
+
+_log: Final = logging.getLogger("lambent.pipes")
 _ENTRIES_MAX: Final = 10
+_PAIRS: Final = ("HeaderParameters", "QueryStringParameters")
 
 
 class Outcome(NamedTuple):
@@ -36,12 +61,13 @@ class _Failed(Exception):
 
 
 class Execution:
-    """One batch on its way. `call` raises `ServiceError`."""
+    """One batch on its way, in the name of `role`."""
 
-    def __init__(self, cloud: Cloud, pipe: Pipe, call: Call, journal: Journal) -> None:
+    def __init__(self, cloud: Cloud, pipe: Pipe, role: Role, journal: Journal) -> None:
         self._cloud = cloud
         self._pipe = pipe
-        self._call = call
+        self._role = role
+        self._call = role.call_in
         self._journal = journal
 
     async def run(self, events: list[dict[str, Any]], ids: list[str]) -> Outcome:
@@ -90,8 +116,33 @@ class Execution:
         return render(parameters.get("InputTemplate", ""), event, variables)
 
     async def _enrich(self, events: list[dict[str, Any]]) -> Any:
-        payload = [self._rendered(self._pipe.enrichment_parameters, event) for event in events]
-        return await self._invoke(self._pipe.enrichment, payload)
+        parameters, enrichment = self._pipe.enrichment_parameters, self._pipe.enrichment
+        payload = [self._rendered(parameters, event) for event in events]
+        if kind_of(arn.parse(enrichment)) == "lambda":
+            return await self._invoke(enrichment, payload)
+        given = self._http_parameters(parameters, events[0])
+        body = await self._ask(enrichment, given, orjson.dumps(payload))
+        try:
+            return orjson.loads(body or b"null")
+        except orjson.JSONDecodeError:
+            raise _Failed(f"{enrichment} answered with something that is not JSON") from None
+
+    async def _ask(self, target: str, given: dict[str, Any], payload: bytes) -> bytes:
+        """Call an API destination or a stage of API Gateway."""
+        events = cast("Outgoing", self._cloud.targets["events"])
+        try:
+            return await events.ask(target, given, payload, await self._role.session())
+        except (TryAgain, Undeliverable) as refused:
+            raise _Failed(str(refused)) from None
+
+    def _http_parameters(self, parameters: dict[str, Any], event: Any) -> dict[str, Any]:
+        """HttpParameters with the event's values in the place of paths."""
+        given = parameters.get("HttpParameters", {})
+        found = {
+            name: {key: text(dynamic(value, event)) for key, value in given.get(name, {}).items()} for name in _PAIRS
+        }
+        values = [text(dynamic(value, event)) for value in given.get("PathParameterValues", ())]
+        return {**found, "PathParameterValues": values}
 
     async def _invoke(self, function: str, payload: Any, kind: str = "RequestResponse") -> Any:
         params = {"FunctionName": function, "InvocationType": kind, "Payload": orjson.dumps(payload)}
@@ -117,10 +168,24 @@ class Execution:
         if place.service == "logs":
             await self._to_logs(events, shown)
             return frozenset()
+        if kind_of(place) in ("execute-api", DESTINATION):
+            return await self._to_web(events, shown)
         failed: set[int] = set()
         for start in range(0, len(events), _ENTRIES_MAX):
             some = range(start, min(start + _ENTRIES_MAX, len(events)))
             failed |= await self._batch(place, {at: (events[at], shown[at]) for at in some})
+        return frozenset(failed)
+
+    async def _to_web(self, events: list[Any], shown: list[Any]) -> frozenset[int]:
+        """Ask once for each event, in their order."""
+        failed: set[int] = set()
+        for at, (event, one) in enumerate(zip(events, shown, strict=True)):
+            given = self._http_parameters(self._pipe.target_parameters, event)
+            try:
+                await self._ask(self._pipe.target, given, text(one).encode())
+            except _Failed as error:
+                _log.warning("%s: %s", self._pipe.arn, error)
+                failed.add(at)
         return frozenset(failed)
 
     def _parameters(self, name: str) -> dict[str, Any]:

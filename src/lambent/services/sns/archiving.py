@@ -107,7 +107,9 @@ def step(cloud: Cloud, tx: Transaction, topic: Topic, task: Task) -> None:
         if end_ms is not None and message.published_ms > end_ms:
             ended = True
             break
-        Round(cloud, tx, topic, replace(message, replayed=True)).send(subscription)
+        served = Round(cloud, tx, topic, replace(message, replayed=True))
+        served.send(subscription)
+        served.tell()
         position = (message.published_ms, message.sequence)
     attributes = dict(subscription.attributes)
     if ended:

@@ -14,7 +14,7 @@ from lambent.contracts.errors import ServiceError
 from lambent.contracts.events import Delivery, Event, TryAgain, Undeliverable
 from lambent.contracts.ports import Cloud, Reader, Transaction
 
-from . import archiving, fanout, http, keys, letters, publishing, reports, retrying, tasks
+from . import archiving, fanout, http, keys, letters, measuring, publishing, reports, retrying, tasks
 from .envelopes import Envelopes
 from .fanout import Round
 from .model import PRINCIPAL, Chain, Message, Subscription, Topic
@@ -197,16 +197,22 @@ class SnsTarget:
                 status = await self._attempt(sending)
             except TryAgain as again:
                 self._wait_or_give_up(sending, again)
+                if again.count and sending.subscription.protocol in ("http", "https"):
+                    # Of HTTP, AWS counts every attempt that failed; of the rest, what is given up.
+                    measuring.note(self._cloud.metrics, sending.topic, measuring.FAILED)
                 raise
         except Undeliverable as refused:
             reason = str(refused)
 
             def bury(tx: Transaction) -> None:
-                Round(self._cloud, tx, sending.topic, sending.message).bury(sending.subscription, reason)
+                lost = Round(self._cloud, tx, sending.topic, sending.message)
+                lost.bury(sending.subscription, reason)
+                lost.tell()
 
             await self._cloud.store.write(bury)
             await self._report(sending, began_ns, 400, reason)
         else:
+            measuring.note(self._cloud.metrics, sending.topic, measuring.DELIVERED)
             await self._report(sending, began_ns, status, "")
 
     async def _report(self, sending: _Sending, began_ns: int, status: int, reason: str) -> None:

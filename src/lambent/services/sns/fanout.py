@@ -15,7 +15,7 @@ from lambent import mail
 from lambent.contracts.events import Delivery, Event, Undeliverable
 from lambent.contracts.ports import Cloud, Inlet, Transaction
 
-from . import keys, letters, reports, tasks
+from . import keys, letters, measuring, reports, tasks
 from .envelopes import Envelopes
 from .filtering import Sieve
 from .model import PRINCIPAL, Chain, Message, Subscription, Topic
@@ -36,6 +36,7 @@ def publish(cloud: Cloud, tx: Transaction, topic: Topic, message: Message) -> No
     served = Round(cloud, tx, topic, message)
     for subscription in found:
         served.send(subscription)
+    served.tell()
 
 
 def fan(cloud: Cloud, tx: Transaction, topic: Topic, message: Message, after: str) -> None:
@@ -44,6 +45,7 @@ def fan(cloud: Cloud, tx: Transaction, topic: Topic, message: Message, after: st
     served = Round(cloud, tx, topic, message)
     for subscription in found[:FAN_PAGE]:
         served.send(subscription)
+    served.tell()
     if len(found) > FAN_PAGE:
         last = found[FAN_PAGE - 1].id
         tasks.emit(tx, topic, Task(kind="fan", topic=topic.id, message=message, after=last))
@@ -52,7 +54,10 @@ def fan(cloud: Cloud, tx: Transaction, topic: Topic, message: Message, after: st
 class Round:
     """One message on its way to subscriptions, in one transaction."""
 
-    __slots__ = ("_cloud", "_inlet", "_reported", "_sieve", "_topic", "_tx", "envelopes", "message")
+    __slots__ = (
+        *("_cloud", "_inlet", "_reported", "_sieve", "_topic", "_tx", "envelopes", "message"),
+        *("delivered", "failed", "filtered", "redriven"),
+    )
 
     def __init__(self, cloud: Cloud, tx: Transaction, topic: Topic, message: Message) -> None:
         self._cloud = cloud
@@ -62,17 +67,31 @@ class Round:
         self.envelopes = Envelopes(cloud, tx, topic, message)
         self._sieve = Sieve(message)
         self._inlet = _inlet(cloud)
+        self.delivered = self.failed = self.filtered = self.redriven = 0
         # What is reported is a task's work: a report is written as a role that has to be asked.
         self._reported = bool(reports.role(topic, "sqs", True) or reports.role(topic, "sqs", False))
 
     def send(self, subscription: Subscription) -> None:
         """Send to one subscription what its filter lets through, unless it has to wait for a replay."""
-        if subscription.pending or not self._sieve.passes(subscription):
+        if subscription.pending:
+            return
+        if not self._sieve.passes(subscription):
+            self.filtered += 1
             return
         # While a subscription replays, messages come to it out of the archive, after what was published before.
         if not self.message.replayed and _replays(subscription):
             return
         self._to(subscription)
+
+    def tell(self) -> None:
+        """Have CloudWatch told, after the commit, what became of what this round served; tasks tell of their own."""
+        if not (self.delivered or self.failed or self.filtered):
+            return
+        tx, metrics, topic = self._tx, self._cloud.metrics, self._topic
+        measuring.after(tx, metrics, topic, measuring.DELIVERED, self.delivered)
+        measuring.after(tx, metrics, topic, measuring.FAILED, self.failed)
+        measuring.after(tx, metrics, topic, measuring.FILTERED, self.filtered)
+        measuring.after(tx, metrics, topic, measuring.REDRIVEN, self.redriven)
 
     def _to(self, subscription: Subscription) -> None:
         protocol = subscription.protocol
@@ -82,14 +101,18 @@ class Round:
             sender = self._topic.attributes.get("DisplayName", "")
             owner = (self._topic.account, self._topic.region)
             letters.text_message(self._tx, *owner, subscription.endpoint, self.message, sender)
+            self.delivered += 1
         elif protocol == "application":
-            if not letters.push(self._tx, self._topic.account, self._topic.region, subscription.endpoint, self.message):
+            if letters.push(self._tx, self._topic.account, self._topic.region, subscription.endpoint, self.message):
+                self.delivered += 1
+            else:
                 self.bury(subscription, "the device is gone or switched off")
         elif protocol in ("email", "email-json") and not self._cloud.settings.smtp:
             letter = letters.notification(
                 self._cloud, self._topic, subscription, self.envelopes, self._cloud.clock.now_ns() // 1_000_000
             )
             mail.keep(self._tx, letter)
+            self.delivered += 1
         else:
             task = Task(kind="deliver", topic=self._topic.id, subscription=subscription.id, message=self.message)
             tasks.emit(self._tx, self._topic, task)
@@ -120,6 +143,7 @@ class Round:
         delivery = Delivery(id=id, event=event, attempt=1, emitted_ns=self._cloud.clock.now_ns())
         try:
             inlet.take(self._tx, delivery)
+            self.delivered += 1
         except Undeliverable as refused:
             self.bury(subscription, str(refused))
 
@@ -144,9 +168,11 @@ class Round:
     def bury(self, subscription: Subscription, reason: str) -> None:
         """Send the message to the subscription's dead-letter queue, if it has one."""
         reports.lost(subscription, reason)
+        self.failed += 1
         policy = subscription.attributes.get("RedrivePolicy")
         if not policy:
             return
+        self.redriven += 1
         event = self.event(subscription, orjson.loads(policy)["deadLetterTargetArn"])
         inlet = self._inlet
         if inlet is None:

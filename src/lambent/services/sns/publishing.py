@@ -11,8 +11,8 @@ from msgspec.structs import replace
 from lambent.contracts.events import Delivery
 from lambent.contracts.ports import Cloud, Transaction
 
-from . import archiving, fanout, keys
-from .drafting import draft
+from . import archiving, fanout, keys, measuring
+from .drafting import draft, size
 from .envelopes import sequence_number
 from .model import DEDUPLICATION_MS, Count, Duplicate, Mark, Message, Topic
 
@@ -25,6 +25,7 @@ _TOLD: Final = {"RequestID": "String", "ErrorCode": "Number", "ErrorMessage": "S
 def publish(cloud: Cloud, tx: Transaction, topic: Topic, message: Message) -> dict[str, Any]:
     """Send a message to a topic's subscriptions; returns Publish's answer."""
     if not topic.fifo:
+        measuring.published(tx, cloud.metrics, topic, size(message.text, message.attributes))
         fanout.publish(cloud, tx, topic, message)
         return {"MessageId": message.id}
     # One order for all messages of the topic, given before contention costs retries.
@@ -38,6 +39,7 @@ def publish(cloud: Cloud, tx: Transaction, topic: Topic, message: Message) -> di
     message = replace(message, sequence=sequence)
     _remember(tx, topic, message)
     archiving.keep(tx, topic, message)
+    measuring.published(tx, cloud.metrics, topic, size(message.text, message.attributes))
     fanout.publish(cloud, tx, topic, message)
     return {"MessageId": message.id, "SequenceNumber": sequence_number(sequence)}
 

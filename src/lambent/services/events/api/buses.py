@@ -16,16 +16,22 @@ from ..model import DEFAULT, POLICY_BYTES_MAX, Bus, present, timestamp
 from ..service import bus_place, events, named, paged, read_tags
 
 _SETTINGS = ("KmsKeyIdentifier", "DeadLetterConfig", "LogConfig")
-_STORED = ("KmsKeyIdentifier", "LogConfig")
-"""Stored and shown: nothing is encrypted, and nothing logged, by them."""
+"""Stored and shown: nothing is encrypted or logged by them. A bus's dead-letter queue is for events that its KMS key
+cannot be used for, which therefore never comes to pass."""
 
 
 def _settings(req: dict[str, Any]) -> dict[str, Any]:
+    queue = req.get("DeadLetterConfig", {}).get("Arn", "")
+    if queue and not queue.startswith("arn:aws:sqs:"):
+        raise invalid("DeadLetterConfig.Arn")
     return {name: req[name] for name in _SETTINGS if name in req}
 
 
 @events.operation(
-    tx="write", resource=named("event-bus", "Name"), unbuilt=("EventSourceName", "DeadLetterConfig"), harmless=_STORED
+    tx="write",
+    resource=named("event-bus", "Name"),
+    unbuilt=("EventSourceName",),
+    harmless=("KmsKeyIdentifier", "LogConfig"),
 )
 def create_event_bus(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     name: str = req["Name"]
@@ -47,7 +53,7 @@ def create_event_bus(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict
     return present(EventBusArn=bus.arn, Description=bus.description, **bus.settings)
 
 
-@events.operation(tx="write", resource=named("event-bus", "Name"), unbuilt=("DeadLetterConfig",), harmless=_STORED)
+@events.operation(tx="write", resource=named("event-bus", "Name"), harmless=("KmsKeyIdentifier", "LogConfig"))
 def update_event_bus(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     bus = keys.get_bus(tx, *bus_place(ctx, req.get("Name")))
     bus = replace(

@@ -73,7 +73,8 @@ def _put(ctx: Context, tx: Transaction, entry: dict[str, Any]) -> dict[str, str]
             "resources": entry.get("Resources", []),
             "detail": detail,
         }
-        routing.ingest(tx, bus, event, ctx.now_ms, size=_size(entry), trace=entry.get("TraceHeader", ""))
+        metrics, trace = ctx.cloud.metrics, entry.get("TraceHeader", "")
+        routing.ingest(tx, bus, event, ctx.now_ms, metrics=metrics, size=_size(entry), trace=trace)
     return {"EventId": id}
 
 

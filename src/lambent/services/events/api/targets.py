@@ -9,13 +9,13 @@ from lambent.contracts.errors import NotBuilt
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
 
-from .. import inputs, keys
+from .. import inputs, keys, stages
 from ..errors import LimitExceededException, ValidationException
 from ..model import TARGETS_MAX, Mark, Rule, Target
 from ..service import bus_place, events, named, on_rule, paged
 from .rules import refuse_managed
 
-_BUILT: Final = ("events", "lambda", "logs", "sns", "sqs")
+_BUILT: Final = ("events", "execute-api", "lambda", "logs", "sns", "sqs")
 _UNBUILT: Final = (
     "AppSyncParameters",
     "BatchParameters",
@@ -41,6 +41,8 @@ def _check(rule: Rule, spec: dict[str, Any]) -> None:
             raise NotBuilt(f"Lambent has not built the parameter {name} of targets yet.")
     if not place.resource.startswith(_KINDS.get(place.service, ("",))):
         raise ValidationException("Provided Arn is not in correct format.")
+    if place.service == "execute-api":
+        _check_stage(place)
     if place.resource.startswith("api-destination/") and not spec.get("RoleArn"):
         raise ValidationException(f"RoleArn is required for target {spec['Arn']}.")
     if place.service == "sqs" and place.resource.endswith(".fifo"):
@@ -56,6 +58,13 @@ def _check(rule: Rule, spec: dict[str, Any]) -> None:
             f"Input, InputPath and InputTransformer are not supported for target {spec['Id']} of another account."
         )
     inputs.check(spec)
+
+
+def _check_stage(place: arn.Arn) -> None:
+    try:
+        stages.parts(place)
+    except ValueError:
+        raise ValidationException("Provided Arn is not in correct format.") from None
 
 
 @events.operation(tx="write", authorize=on_rule("events:PutTargets", "Rule"))

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from lambent.contracts.errors import ServiceError
 from lambent.contracts.ports import Reader, Transaction
-from lambent.kit import Check, Context
+from lambent.kit import Check, Context, pass_role
 from lambent.kit.paging import page, unseal
 from lambent.kit.service import Authorizer
 
@@ -38,7 +38,7 @@ def _with_role(action: str) -> Authorizer:
     """The operation itself, and that the caller may pass the role."""
 
     def asks(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[Check]:
-        passing = Check("iam:PassRole", req["RoleArn"], {"iam:passedtoservice": PRINCIPAL})
+        passing = pass_role(req["RoleArn"], PRINCIPAL)
         return [Check(action, on_pipe(ctx, req)), passing]
 
     return asks
