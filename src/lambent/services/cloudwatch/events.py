@@ -15,14 +15,13 @@ from msgspec.structs import replace
 from lambent.contracts import arn
 from lambent.contracts.events import Delivery, Event, Retry, Undeliverable
 from lambent.contracts.ports import Cloud, Reader, Transaction
-from lambent.kit.measuring import FLUSH_NS, Sums
+from lambent.kit.measuring import FLUSH_NS
 
 from . import judging, keys, queries, recording
 from .judging import Terms
 from .model import ALARM, INSUFFICIENT, OK, PRINCIPAL, Alarm, History
 from .notices import change_event, lambda_notice, stamp, topic_notice
-from .points import MINUTE_S, Place, Span
-from .points import put as put_point
+from .points import MINUTE_S, Span
 from .rules import Parsed
 from .series import Values, Wanted, values, wanted
 
@@ -84,23 +83,23 @@ class AlarmTarget:
         series = wanted(event.account, event.region, settings, "Average", "Count").series
         value = await recording.gauge(self._cloud, series)
         if value is not None:
-            now_ns = self._cloud.clock.now_ns()
-            sums = Sums()
-            sums.add(value)
             # It stands for the minute that is being judged.
-            at_s = (now_ns - _MARGIN_NS) // _NS - 1
-            await self._cloud.store.write(
-                lambda tx: put_point(tx, self._cloud.ids, now_ns // 1_000_000, Place(series), at_s, sums)
-            )
+            last_s = (self._cloud.clock.now_ns() - _MARGIN_NS) // _NS - 1
+            found = [(series, value)]
+            await self._cloud.store.write(lambda tx: recording.show(self._cloud, tx, found, last_s - last_s % MINUTE_S))
 
     def _fire(self, tx: Transaction, event: Event, name: str) -> None:
         alarm = keys.alarms.get(tx, event.account, event.region, name)
         if alarm is None or alarm.turn != event.payload.decode():
             return
         now_ns = self._cloud.clock.now_ns()
+        # A new turn with each timer: one that is heard again, after a crash, finds that its turn is over.
+        alarm = replace(alarm, turn=f"{alarm.turn.partition('@')[0]}@{now_ns}")
         state, reason, data = evaluate(tx, alarm, now_ns)
         if state is not None and state != alarm.state:
             transition(self._cloud, tx, alarm, state, reason, data)
+        else:
+            keys.alarms.put(tx, alarm, alarm.account, alarm.region, alarm.name)
         arm(tx, alarm, now_ns)
 
 

@@ -30,8 +30,9 @@ class Point(msgspec.Struct, frozen=True):
 
 
 class Alarm(msgspec.Struct, frozen=True, kw_only=True):
-    """An alarm. `settings` is what PutMetricAlarm or PutCompositeAlarm said, as JSON; `turn` changes with every put, so
-    that a timer of an older one does nothing. `children` are the names that a composite alarm's rule asks."""
+    """An alarm. `settings` is what PutMetricAlarm or PutCompositeAlarm said, as JSON; `turn` changes with every put
+    and every timer, so that one of an older turn does nothing. `children` are the names that a composite alarm's rule
+    asks."""
 
     name: str
     arn: str

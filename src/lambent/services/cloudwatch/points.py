@@ -48,6 +48,13 @@ def put(tx: Transaction, ids: Ids, now_ms: int, place: Place, time_s: int, sums:
         keys.points.put(tx, _point(merged), metric.id, resolution, series.unit, at_s)
 
 
+def show(tx: Transaction, ids: Ids, now_ms: int, series: Series, time_s: int, value: float) -> None:
+    """Set what a gauge shows in the minute that begins at `time_s`: whoever looks last, on whichever node, is right."""
+    sums = Sums()
+    sums.add(value)
+    keys.points.put(tx, _point(sums), _metric(tx, ids, now_ms, series).id, MINUTE_S, series.unit, time_s)
+
+
 def _metric(tx: Transaction, ids: Ids, now_ms: int, series: Series) -> Metric:
     parts = (series.account, series.region, series.namespace, series.name, series.dimensions)
     found = keys.metrics.get(tx, *parts)

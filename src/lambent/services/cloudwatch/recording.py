@@ -61,6 +61,12 @@ async def gauge(cloud: Cloud, series: Series) -> float | None:
     return float(found["Attributes"][attribute])
 
 
+def show(cloud: Cloud, tx: Transaction, found: list[tuple[Series, float]], minute_s: int) -> None:
+    """Put away what gauges show. They do not add up: three nodes that look see the same queue."""
+    for series, value in found:
+        points.show(tx, cloud.ids, cloud.clock.now_ns() // 1_000_000, series, minute_s, value)
+
+
 class Recorder:
     """What a node's meter hands its batches to. Gauges of what was used are looked at with every batch; they go on
     being looked at, once a minute, while they show something."""
@@ -81,18 +87,17 @@ class Recorder:
     async def look(self) -> None:
         """Store what the watched gauges show, once in a minute each."""
         minute = self._cloud.clock.now_ns() // 60_000_000_000
-        batch: Batch = {}
+        found: list[tuple[Series, float]] = []
         for series in [one for one in self._watched if self._seen.get(one) != minute]:
             value = await gauge(self._cloud, series)
             self._seen[series] = minute
             if value is not None:
-                sums = batch[series, minute * 60] = Sums()
-                sums.add(value)
+                found.append((series, value))
             if not value:
                 self._watched.discard(series)
                 del self._seen[series]
-        if batch:
-            await store(self._cloud, batch)
+        if found:
+            await self._cloud.store.write(lambda tx: show(self._cloud, tx, found, minute * 60))
         if self._watched and not self._waiting:
             self._waiting = True
             self._cloud.clock.call_at((minute + 1) * 60_000_000_000, self._again)
