@@ -203,7 +203,7 @@ def test_integrations() -> None:
         {
             "IntegrationType": "AWS_PROXY",
             "IntegrationSubtype": "SNS-Publish",
-            "CredentialsArn": "arn:aws:iam::1:role/r",
+            "CredentialsArn": "arn:aws:iam::000000000000:role/r",
         },
         {
             "IntegrationType": "AWS_PROXY",
@@ -213,7 +213,7 @@ def test_integrations() -> None:
         {
             "IntegrationType": "AWS_PROXY",
             "IntegrationSubtype": "SQS-PurgeQueue",
-            "CredentialsArn": "arn:aws:iam::1:role/r",
+            "CredentialsArn": "arn:aws:iam::000000000000:role/r",
         },
     ],
 )

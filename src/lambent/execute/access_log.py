@@ -69,9 +69,9 @@ def place_of(cloud: Cloud, destination: str, account: str, owner: str, role: str
     except ValueError:
         return None
     kind, _, group = arn.resource.partition(":")
-    if arn.service != "logs" or kind != "log-group":
-        return None
-    return Place(arn.account or account, arn.region, group.removesuffix(":*"), stream_of(cloud, owner), role)
+    if arn.service != "logs" or kind != "log-group" or arn.account not in ("", account):
+        return None  # an API writes into no other account's logs
+    return Place(account, arn.region, group.removesuffix(":*"), stream_of(cloud, owner), role)
 
 
 def stream_of(cloud: Cloud, owner: str) -> str:

@@ -42,6 +42,14 @@ class Check(NamedTuple):
 Authorizer = Callable[[Context, Reader, dict[str, Any]], list[Check]]
 
 
+def pass_role(role: str, principal: str) -> Check:
+    """The question whether the caller may hand the role of this ARN to the service `principal`. Nobody hands on a role
+    of another account, not even root: a role trusts a service, not whoever asks it."""
+    parts = role.split(":", 5)
+    account = parts[4] if len(parts) == 6 else ""
+    return Check("iam:PassRole", role, {"iam:passedtoservice": principal}, resource_account=account)
+
+
 class Operation(NamedTuple):
     """One operation as the gateway's dispatch room sees it. `authorize` runs in the handler's own transaction, before
     it (in a read of its own for `tx="none"`); None means: open to whoever is authenticated."""

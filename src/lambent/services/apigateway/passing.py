@@ -5,9 +5,10 @@ from __future__ import annotations
 from lambent.contracts.access import AccessRequest
 from lambent.contracts.errors import generic
 from lambent.contracts.ports import Reader
-from lambent.kit import Context
+from lambent.kit import Context, pass_role
 from lambent.policy import explain
 
+from .common.roles import handed_on
 from .openapi import Imported
 from .service import PRINCIPAL
 
@@ -19,14 +20,15 @@ def roles(imported: Imported) -> set[str]:
     given = {one.credentials for one in imported.authorizers.values()}
     for methods in imported.resources.values():
         given |= {method.integration.credentials for method in methods.values() if method.integration is not None}
-    return {role for role in given if role and ":role/" in role}
+    return handed_on(given)
 
 
 def refuse_roles(ctx: Context, tx: Reader, imported: Imported) -> None:
     """Raise AccessDeniedException for the first role that the caller may not pass to API Gateway."""
-    conditions = {"iam:passedtoservice": PRINCIPAL}
     for role in sorted(roles(imported)):
-        decision = ctx.cloud.guard.decide(tx, ctx.caller, _ACTION, role, conditions)
+        check = pass_role(role, PRINCIPAL)
+        conditions, account = check.conditions, check.resource_account
+        decision = ctx.cloud.guard.decide(tx, ctx.caller, _ACTION, role, conditions, resource_account=account)
         if not decision.allowed:
-            asked = AccessRequest(ctx.caller, _ACTION, role, conditions)
+            asked = AccessRequest(ctx.caller, _ACTION, role, conditions, resource_account=account)
             raise generic("AccessDeniedException", explain(asked, decision), 403)

@@ -9,11 +9,12 @@ from typing import Any, Final, TypeVar
 
 from lambent import model
 from lambent.contracts.ports import Reader
-from lambent.kit import Check, Context, Service
+from lambent.kit import Check, Context, Service, pass_role
 from lambent.kit.paging import seal, unseal
 from lambent.kit.service import Authorizer, Handler, TxMode
 
 from . import keys
+from .common.roles import handed_on
 from .errors import BadRequestException, no_api, not_found
 from .model import Resource, RestApi
 
@@ -49,17 +50,16 @@ def _question(name: str) -> Authorizer:
 
     def authorize(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[Check]:
         where = _LABEL.sub(lambda label: str(req.get(labels.get(label[1], label[1]), "")), path)
-        passing = [Check("iam:PassRole", role, {"iam:passedtoservice": PRINCIPAL}) for role in sorted(_roles(req))]
+        passing = [pass_role(role, PRINCIPAL) for role in sorted(handed_on(_roles(req)))]
         return [Check(action, f"arn:aws:apigateway:{ctx.region}::{where}"), *passing]
 
     return authorize
 
 
-def _roles(req: Mapping[str, Any]) -> set[str]:
-    """The roles that a request hands on to API Gateway."""
+def _roles(req: Mapping[str, Any]) -> set[Any]:
+    """What a request says of roles that API Gateway is to act as."""
     given = {req.get("credentials"), req.get("authorizerCredentials")}
-    given |= {one.get("value") for one in req.get("patchOperations", ()) if one.get("path") in _ROLE_PATHS}
-    return {role for role in given if role and ":role/" in role}
+    return given | {one.get("value") for one in req.get("patchOperations", ()) if one.get("path") in _ROLE_PATHS}
 
 
 def find_api(ctx: Context, tx: Reader, api: str) -> RestApi:

@@ -210,7 +210,8 @@ class IamDirectory:
     ) -> Credential:
         """Temporary credentials of a role for a service principal (`lambda.amazonaws.com`), after the role's trust
         policy agreed; `AccessDenied` when it does not or there is no such role. `source_arn` is the resource on
-        whose behalf the service asks, for trust policies that name it."""
+        whose behalf the service asks, for trust policies that name it. It is of the role's own account: a trust policy
+        that lets a service in says nothing of whose resources the service acts for."""
 
         def assume(tx: Transaction) -> Credential:
             role = self.role(tx, role_arn)
@@ -248,6 +249,9 @@ def _user_caller(user: model.User, access_key: str) -> Caller:
 
 
 def _trusts(role: Role, principal: str, source_arn: str) -> bool:
+    owner = source_arn.split(":", 5)[4] if source_arn.count(":") >= 5 else ""
+    if owner not in ("", role.account):
+        return False
     conditions: dict[str, str | tuple[str, ...]] = {"aws:sourceaccount": role.account}
     if source_arn:
         conditions["aws:sourcearn"] = source_arn

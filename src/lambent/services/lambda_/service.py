@@ -7,6 +7,7 @@ from typing import Any
 from lambent.contracts.events import Target
 from lambent.contracts.ports import Cloud, Reader
 from lambent.kit import Check, Context, NotBuilt, Service
+from lambent.kit import pass_role as passing
 from lambent.kit.paging import unseal
 from lambent.kit.service import Authorizer
 from lambent.kv.table import Table
@@ -44,7 +45,7 @@ def check(tx: Reader, asked: Ref, action: str) -> Check:
 
 def pass_role(role: str) -> Check:
     """The question whether the caller may give this role to Lambda."""
-    return Check("iam:PassRole", role, {"iam:passedtoservice": "lambda.amazonaws.com"})
+    return passing(role, "lambda.amazonaws.com")
 
 
 def use_layers(tx: Reader, arns: list[str]) -> list[Check]:

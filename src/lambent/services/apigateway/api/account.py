@@ -6,7 +6,7 @@ import json
 from typing import Any, Final
 
 from lambent.contracts.ports import Reader, Transaction
-from lambent.kit import Check, Context
+from lambent.kit import Check, Context, pass_role
 
 from .. import keys
 from ..errors import BadRequestException
@@ -54,7 +54,7 @@ def _trusts(trust: str) -> bool:
 
 def _authorize(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[Check]:
     roles = {one.get("value") for one in req.get("patchOperations") or () if one.get("path") == _ROLE}
-    passing = [Check("iam:PassRole", role, {"iam:passedtoservice": PRINCIPAL}) for role in sorted(filter(None, roles))]
+    passing = [pass_role(role, PRINCIPAL) for role in sorted(filter(None, roles))]
     return [Check("apigateway:PATCH", f"arn:aws:apigateway:{ctx.region}::/account"), *passing]
 
 

@@ -8,11 +8,12 @@ from urllib.parse import quote
 
 from lambent import model
 from lambent.contracts.ports import Reader, Transaction
-from lambent.kit import Check, Context, Service
+from lambent.kit import Check, Context, Service, pass_role
 from lambent.kit.paging import page, unseal
 from lambent.kit.service import TxMode
 
 from ..common.ids import new_id
+from ..common.roles import handed_on
 from ..openapi.document import Unreadable, load
 from . import keys
 from .deploying import deploy_automatically
@@ -46,7 +47,7 @@ def operation(tx: TxMode, unbuilt: tuple[str, ...] = ()) -> Callable[[Handler], 
             for place, name in places.items():
                 # An ARN in a path (of tags) is one segment; route keys in one keep their own slashes.
                 path = path.replace(f"{{{place}}}", quote(str(req.get(name, "")), safe="$" if name == _ARN else "$/ "))
-            passing = [Check("iam:PassRole", role, {"iam:passedtoservice": PRINCIPAL}) for role in sorted(_roles(req))]
+            passing = [pass_role(role, PRINCIPAL) for role in sorted(_roles(req))]
             return [Check(action, f"arn:aws:apigateway:{ctx.region}::{path}"), *passing]
 
         action = f"apigateway:{modelled.http['method']}"
@@ -63,7 +64,7 @@ def _roles(req: Mapping[str, Any]) -> set[str]:
             given |= set(named(load(req["Body"].encode()), ("credentials", "authorizerCredentials")))
         except Unreadable:
             pass  # the handler says so
-    return {role for role in given if isinstance(role, str) and ":role/" in role}
+    return handed_on(given)
 
 
 def named(value: Any, names: tuple[str, ...]) -> Iterator[Any]:

@@ -19,7 +19,7 @@ from lambent.contracts.deploy import (
 from lambent.contracts.errors import NotBuilt, ServiceError
 from lambent.contracts.http import FileSlice
 from lambent.contracts.ports import Cloud, Reader, Transaction
-from lambent.kit import Check, Context
+from lambent.kit import Check, Context, pass_role
 
 from .. import keys
 from ..errors import InsufficientCapabilitiesException, ValidationError
@@ -49,8 +49,7 @@ def authorize(action: str) -> Any:
         checks = [Check(f"cloudformation:{action}", stack_arn(ctx, req))]
         role = req.get("RoleARN")
         if role:
-            conditions = {"iam:passedtoservice": "cloudformation.amazonaws.com"}
-            checks.append(Check("iam:PassRole", role, conditions))
+            checks.append(pass_role(role, "cloudformation.amazonaws.com"))
         return checks
 
     return ask

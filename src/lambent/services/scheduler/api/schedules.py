@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from lambent.contracts.errors import ServiceError
 from lambent.contracts.ports import Reader, Transaction
-from lambent.kit import Check, Context
+from lambent.kit import Check, Context, pass_role
 from lambent.kit.cron import InvalidExpression, parse, zone_of
 from lambent.kit.service import Authorizer
 
@@ -29,7 +29,7 @@ def _with_role(action: str) -> Authorizer:
     """The operation itself, and that the caller may pass the role."""
 
     def asks(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[Check]:
-        passing = Check("iam:PassRole", req["Target"]["RoleArn"], {"iam:passedtoservice": PRINCIPAL})
+        passing = pass_role(req["Target"]["RoleArn"], PRINCIPAL)
         return [Check(action, on_schedule(ctx, req)), passing]
 
     return asks
