@@ -178,6 +178,19 @@ def test_cloudwatch_names_what_is_broken_as_each_protocol_does() -> None:
     assert b"<Code>ValidationError</Code>" in query.body
 
 
+def test_cognito_has_its_own_name_for_it_and_shows_no_secrets() -> None:
+    must = "failed to satisfy constraint: Member must satisfy regular expression pattern: "
+    code, found = refusal("cognito-idp", "SignUp", ClientId="a", Username="a b", Password="Passw0rd!")
+    assert code == "InvalidParameterException"
+    assert (
+        found == f"1 validation error detected: Value at 'username' {must}[\\p{{L}}\\p{{M}}\\p{{S}}\\p{{N}}\\p{{P}}]+"
+    )
+    _, found = refusal("cognito-idp", "SignUp", ClientId="a-b", Username="a", Password="Passw0rd!")
+    assert found == f"1 validation error detected: Value 'a-b' at 'clientId' {must}[\\w+]+"
+    _, found = refusal("cognito-idp", "ListUsers", Limit=1)
+    assert found.endswith("Value null at 'userPoolId' failed to satisfy constraint: Member must not be null")
+
+
 def test_every_broken_constraint_is_named_pattern_before_length() -> None:
     _, message = refusal("events", "CreateConnection", Name="a b" * 30, AuthorizationType="X", AuthParameters={})
     first, second, third = message.split("; ")

@@ -36,7 +36,7 @@ class ValidationError(ServiceError):
 
 
 class InvalidParameterException(ServiceError):
-    """Parameters that break the model's constraints (older operations of CloudWatch Logs)."""
+    """Parameters that break the model's constraints (Cognito; older operations of CloudWatch Logs)."""
 
     status = 400
 

@@ -29,6 +29,12 @@ _WITHOUT_PATTERNS = frozenset({"iam"})
 """Services whose patterns are checked by the service, with words of its own."""
 _SECRETIVE = frozenset({"iam"})
 """Services that show neither the value nor the set that it should be of."""
+_DISCREET = frozenset({"cognito-idp"})
+"""Services that do not show the values of members that are marked as sensitive: `Value at 'password' failed ...`."""
+_SHOWN_ALL_THE_SAME = frozenset({"ClientIdType"})
+"""Marked as sensitive, and shown: an application's id is no secret."""
+_INVALID_PARAMETER = frozenset({"cognito-idp"})
+"""Services that have a name of their own for what breaks the model."""
 _PREFIXED = frozenset({"apigateway"})
 """Services that name the structure that the body holds: `createRestApiInput.name`."""
 _EMPTY_IS_NONE = frozenset({"apigateway"})
@@ -88,6 +94,8 @@ def _error_class(service: str, shape: Shape) -> type[ServiceError]:
         if operation.data.get("input", {}).get("shape") == shape.name
         for reference in operation.data.get("errors", ())
     }
+    if service in _INVALID_PARAMETER:
+        return InvalidParameterException
     # CloudWatch Logs: operations from before the common name answer with the code that they declare.
     if service == "logs" and "InvalidParameterException" in declared and "ValidationException" not in declared:
         return InvalidParameterException
@@ -146,7 +154,7 @@ class _Compiler:
         if shape.kind == "map":
             return self._map(shape)
         rules = [] if shape.streaming else list(self._rules(shape))
-        return self._scalar(rules) if rules else None
+        return self._scalar(rules, self._hides(shape)) if rules else None
 
     def structure(self, shape: Shape, prefix: Callable[[str, Shape], str] | None = None) -> Validator | None:
         """The validator of a structure; `prefix` gives what stands before a member's name."""
@@ -198,11 +206,14 @@ class _Compiler:
 
         return validate
 
-    def _scalar(self, rules: list[tuple[Callable[[Any], bool], str]]) -> Validator:
+    def _hides(self, shape: Shape) -> bool:
+        return self._service in _DISCREET and bool(shape.trait("sensitive")) and shape.name not in _SHOWN_ALL_THE_SAME
+
+    def _scalar(self, rules: list[tuple[Callable[[Any], bool], str]], hidden: bool) -> Validator:
         def validate(value: Any, path: str | None, errors: list[str]) -> None:
             for broken, words in rules:
                 if broken(value):
-                    errors.append(self._say(f"'{show(value)}'", path, words))
+                    errors.append(self._say("" if hidden else f"'{show(value)}'", path, words))
 
         return validate
 
@@ -290,7 +301,7 @@ class _Compiler:
         return found
 
     def _say(self, shown: str, path: str | None, constraint: str) -> str:
-        value = "" if self._secretive and shown != "null" else f" {shown}"
+        value = "" if not shown or (self._secretive and shown != "null") else f" {shown}"
         return f"Value{value} at '{path}' failed to satisfy constraint: {constraint}"
 
 
