@@ -1,0 +1,176 @@
+"""Three nodes, one of which is killed again and again: what was acknowledged is done, once where once is promised."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from botocore.exceptions import BotoCoreError, ClientError
+
+from .cluster import NODES, Nodes, drain, needs_servers, queue, role, three_nodes
+from .node import ACCOUNT, REGION, Node, eventually
+from .test_rest_api import Rest, ask
+
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, needs_servers]
+LASTS_S = 60.0
+PAUSE_S = 0.02
+_LOST = (BotoCoreError, ClientError, OSError)
+
+
+class Load:
+    """Clients that do one thing each until they are told to stop, going on with another node when one is away. What was
+    acknowledged is in `done`, by client; what had no answer, or a bad one, in `unknown`: it may have been done."""
+
+    def __init__(self, cloud: Nodes) -> None:
+        self.cloud = cloud
+        self.done: dict[str, list[str]] = {}
+        self.unknown: dict[str, set[str]] = {}
+        self._over = threading.Event()
+        self._threads: list[threading.Thread] = []
+
+    def begin(self, name: str, work: Callable[[Node, str], None]) -> None:
+        """Call `work(node, word)` with ever new words."""
+        self.done[name], self.unknown[name] = [], set()
+        thread = threading.Thread(target=self._go, args=(name, work))
+        self._threads.append(thread)
+        thread.start()
+
+    def _go(self, name: str, work: Callable[[Node, str], None]) -> None:
+        number = 0
+        while not self._over.is_set():
+            number += 1
+            word = f"{name}-{number}"
+            try:
+                work(self.cloud[number % NODES], word)
+            except _LOST:
+                self.unknown[name].add(word)
+            else:
+                self.done[name].append(word)
+            time.sleep(PAUSE_S)
+
+    def end(self) -> None:
+        """Let what is under way end."""
+        self._over.set()
+        for thread in self._threads:
+            thread.join(90)
+            assert not thread.is_alive()
+
+    def check(self, name: str, found: list[str]) -> Counter[str]:
+        """All that was acknowledged is there, and nothing that nobody sent; how often each was found."""
+        counted = Counter(found)
+        assert not set(self.done[name]) - set(counted), name
+        assert not set(counted) - set(self.done[name]) - self.unknown[name], name
+        return counted
+
+
+def client(clients: dict[tuple[int, str], Any], node: Node, service: str) -> Any:
+    """A client that is made once per node and address."""
+    key = (hash(node.url), service)
+    if key not in clients:
+        clients[key] = node.client(service)
+    return clients[key]
+
+
+def rest_api(cloud: Nodes) -> str:
+    """An API whose POST sends its body to the queue `rest`."""
+    sender = role(cloud, "api", "apigateway.amazonaws.com", "sqs:SendMessage")
+    rest = Rest(cloud[0], "load")
+    rest.method(
+        "/n", "POST",
+        {
+            "type": "AWS", "integrationHttpMethod": "POST", "credentials": sender,
+            "uri": f"arn:aws:apigateway:{REGION}:sqs:path/{ACCOUNT}/rest",
+            "requestParameters": {"integration.request.header.Content-Type": "'application/x-www-form-urlencoded'"},
+            "requestTemplates": {"application/json": "Action=SendMessage&MessageBody=$input.path('$.word')"},
+        },
+        "{}",
+    )  # fmt: skip
+    rest.deploy()
+    return rest.id
+
+
+def test_rolling_kills_under_load(tmp_path: Path) -> None:
+    with three_nodes(tmp_path) as cloud:
+        raw = {"RawMessageDelivery": "true"}
+        rest_url, _ = queue(cloud, "rest")
+        sns_url, sns_arn = queue(cloud, "sns", "sns.amazonaws.com")
+        line_url, line_arn = queue(cloud, "line.fifo", "sns.amazonaws.com", FifoQueue="true")
+        bus_url, bus_arn = queue(cloud, "bus", "events.amazonaws.com")
+        tick_url, tick_arn = queue(cloud, "ticks")
+        sns = cloud[0].client("sns")
+        topic = sns.create_topic(Name="t")["TopicArn"]
+        line = sns.create_topic(Name="line.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
+        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=sns_arn, Attributes=raw)
+        sns.subscribe(TopicArn=line, Protocol="sqs", Endpoint=line_arn, Attributes=raw)
+        events = cloud[1].client("events")
+        events.put_rule(Name="all", EventPattern='{"source": ["load"]}')
+        events.put_targets(Rule="all", Targets=[{"Id": "t", "Arn": bus_arn, "InputPath": "$.detail.word"}])
+        sender = role(cloud, "ticking", "scheduler.amazonaws.com", "sqs:SendMessage")
+        cloud[2].client("scheduler").create_schedule(
+            Name="ticks", ScheduleExpression="rate(1 minute)", FlexibleTimeWindow={"Mode": "OFF"},
+            Target={"Arn": tick_arn, "RoleArn": sender, "Input": "<aws.scheduler.scheduled-time>"},
+        )  # fmt: skip
+        api = rest_api(cloud)
+        clients: dict[tuple[int, str], Any] = {}
+
+        def post(node: Node, word: str) -> None:
+            url = f"{node.url}/_aws/execute-api/{api}/dev/n"
+            status, _, body = ask(
+                node, "POST", url, json.dumps({"word": word}).encode(), Content_Type="application/json"
+            )
+            if status != 200:
+                raise OSError(body)
+
+        def publish(node: Node, word: str) -> None:
+            client(clients, node, "sns").publish(TopicArn=topic, Message=word)
+
+        def queue_up(node: Node, word: str) -> None:
+            # As an SDK does: what had no answer is sent again, to the next node, and is a duplicate if it had arrived.
+            for attempt in range(30):
+                try:
+                    client(clients, cloud[(attempt + len(word)) % NODES], "sns").publish(
+                        TopicArn=line, Message=word, MessageGroupId="g", MessageDeduplicationId=word
+                    )
+                except _LOST:
+                    time.sleep(0.2)
+                else:
+                    return
+            raise OSError(word)
+
+        def put(node: Node, word: str) -> None:
+            entry = {"Source": "load", "DetailType": "t", "Detail": json.dumps({"word": word})}
+            assert client(clients, node, "events").put_events(Entries=[entry])["FailedEntryCount"] == 0
+
+        load = Load(cloud)
+        began = time.monotonic()
+        for name, work in (("rest", post), ("sns", publish), ("line", queue_up), ("bus", put)):
+            load.begin(name, work)
+        turn = 0
+        while time.monotonic() - began < LASTS_S:
+            time.sleep(4)
+            victim = cloud[turn % NODES]
+            victim.kill()
+            time.sleep(3)
+            victim.start()
+            turn += 1
+        load.end()
+        cloud.settle()
+        eventually(lambda: all(node.health()["nodes"][0]["load"]["leases"] == 0 for node in cloud.all), 60)
+        assert min(len(words) for words in load.done.values()) > 100, {name: len(w) for name, w in load.done.items()}
+
+        assert max(load.check("rest", drain(cloud, rest_url)).values()) == 1
+        assert max(load.check("sns", drain(cloud, sns_url)).values()) == 1, "a topic's queues are part of the publish"
+        ordered = drain(cloud, line_url)
+        load.check("line", ordered)
+        assert ordered == sorted(set(ordered), key=lambda word: int(word.split("-")[1]))
+        repeated = load.check("bus", [json.loads(word) for word in drain(cloud, bus_url)])
+        # A rule's target hears at least once: again what was on its way on a node that died.
+        assert sum(count - 1 for count in repeated.values()) <= 5 * turn
+        ticks = drain(cloud, tick_url)
+        assert len(set(ticks)) == len(ticks) >= 1
