@@ -10,7 +10,7 @@ import importlib
 import os
 import re
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -20,6 +20,7 @@ from lambent.contracts.caller import Credential, Principal
 from lambent.contracts.errors import ServiceError
 from lambent.contracts.http import BodyTooLarge, Request, Response
 from lambent.contracts.ports import Cloud
+from lambent.gateway import browsers
 from lambent.gateway.rooms import json_response
 from lambent.kit import Context
 from lambent.kv.errors import StoreError
@@ -30,7 +31,6 @@ _ANSWER_BYTES_MAX = 65_536
 _LETTERS_MAX = 1000
 _LETTERS_SHOWN = 50
 _SIGNING = frozenset(("authorization", "x-amz-security-token", "x-amz-date"))
-_LOOPBACK = frozenset(("127.0.0.1", "::1"))
 _HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 _EXPOSED = "x-amzn-errormessage,x-amzn-errortype,x-amzn-requestid,x-amzn-trace-id,x-amz-request-id,date"
 
@@ -117,8 +117,7 @@ def _is_signed(request: Request) -> bool:
 def _may_sign(cloud: Cloud, request: Request) -> bool:
     """Whether a page's requests may carry credentials. AWS lets every page; where everybody knows the root user's key,
     only pages of this machine may, or any page on the web could command the cloud."""
-    host = urlsplit(request.headers.get("origin", "")).hostname or ""
-    return cloud.settings.auth == "strict" or (f".{host}").endswith(".localhost") or host in _LOOPBACK
+    return cloud.settings.auth == "strict" or browsers.is_local(request.headers.get("origin", ""))
 
 
 async def form_upload(cloud: Cloud, verifier: Verifier, request: Request, route: Route) -> Response:
@@ -130,10 +129,14 @@ async def form_upload(cloud: Cloud, verifier: Verifier, request: Request, route:
         return await cloud.store.read(lambda tx: cloud.directory.credential(tx, access_key))
 
     who = await auth.authenticate_form(verifier, form, bucket, find, cloud.clock.now_ns())
-    region = who.region or cloud.settings.region
+    settings, s3 = cloud.settings, _package("s3")
+    foreign = browsers.known_to_all(settings, who.caller) and browsers.of_foreign_page(settings, request, "s3")
+    if foreign and not await s3.cors_headers(cloud, bucket, request):
+        raise browsers.AccessDenied
+    region = who.region or settings.region
     ctx = Context(cloud, who.caller, region, request.id, request)
     fields = {**form.fields, "bucket": bucket}
-    answer: Response = await _package("s3").post_object(ctx, fields, who.body, filename=form.filename)
+    answer: Response = await s3.post_object(ctx, fields, who.body, filename=form.filename)
     return answer
 
 
@@ -176,8 +179,16 @@ async def mailbox(cloud: Cloud, request: Request) -> Response:
     return json_response({"letters": [msgspec.to_builtins(one) for one in found]})
 
 
+def _of_web(cloud: Cloud, request: Request) -> bool:
+    """Whether a page of the web asks, or somebody by a name of the web's, for whom loopback is no proof."""
+    origin = request.headers.get("origin", "http://localhost")
+    cross = request.headers.get("sec-fetch-site") == "cross-site"
+    return cross or not browsers.is_local(origin) or browsers.named_by_web(cloud.settings, request)
+
+
 async def _is_root(cloud: Cloud, request: Request) -> bool:
-    if cloud.settings.auth != "strict" and (request.peer.startswith("127.") or request.peer in ("::1", "")):
+    local = request.peer.startswith("127.") or request.peer in ("::1", "")
+    if cloud.settings.auth != "strict" and local and not _of_web(cloud, request):
         return True
 
     async def find(access_key: str) -> Credential | None:

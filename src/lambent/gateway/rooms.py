@@ -22,7 +22,7 @@ from typing import Any
 from lambent import wire
 from lambent.auth import Endpoint, Verifier, missing_token
 from lambent.blobs.errors import BlobsUnreachable
-from lambent.contracts.caller import Credential
+from lambent.contracts.caller import Caller, Credential
 from lambent.contracts.errors import ServiceError
 from lambent.contracts.http import Body, BodyBroken, BodyTooLarge, BytesBody, Request, Response
 from lambent.contracts.ports import Cloud
@@ -31,6 +31,7 @@ from lambent.kit.service import BODY_BYTES_MAX
 from lambent.kv.errors import StoreUnreachable
 from lambent.wire import Codec, Route
 
+from . import browsers
 from .beginning import begin
 from .dispatch import Dispatcher
 
@@ -127,6 +128,7 @@ class FrontDoor:
                 response = codec.stamp(await branch(self._cloud, self._verifier, request, route), request.id)
             else:
                 ctx, body = await self._authenticate(request, route, codec)
+                await self._refuse_page(ctx.caller, request, route)
                 wire.check_operation(route)
                 params = codec.parse(route, request, body)
                 result = await self._dispatcher.run(ctx, route.service, route.operation, params)
@@ -177,6 +179,19 @@ class FrontDoor:
         region = who.region or route.region or self._cloud.settings.region
         ctx = Context(self._cloud, who.caller, region, request.id, request)
         return ctx, who.body if codec.streaming else await who.body.read(limit)
+
+    async def _refuse_page(self, caller: Caller, request: Request, route: Route) -> None:
+        """Refuse what a page of the web has signed with a key that everybody knows, unless it may see the answer: a
+        bucket's own rules say so."""
+        settings = self._cloud.settings
+        if not browsers.known_to_all(settings, caller):
+            return
+        if browsers.of_foreign_page(settings, request, route.service):
+            shown = Response()
+            if self._decorate is not None and "origin" in request.headers:
+                await self._decorate(self._cloud, request, route, shown)
+            if not any(name.lower() == "access-control-allow-origin" for name, _ in shown.headers):
+                raise browsers.AccessDenied
 
     async def _find(self, access_key: str) -> Credential | None:
         directory = self._cloud.directory
