@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from lambent.contracts.events import Delivery, TryAgain
+from lambent.contracts.events import Delivery, Target, TryAgain
 from lambent.services.events import archiving, keys
 from tests.support import ACCOUNT, REGION
 
@@ -123,6 +123,36 @@ def test_a_replay_sends_everything_again_to_the_rules_it_names() -> None:
         hour = timedelta(hours=1)
         await replay(c, "before", EventStartTime=now(c) - 2 * hour, EventEndTime=now(c) - hour)
         assert await c.received(one) == []
+
+    run(scenario)
+
+
+class Twice:
+    """Hears the steps of replays twice, as after a crash of the node that took the first."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+
+    async def deliver(self, delivery: Delivery) -> None:
+        await self._target.deliver(delivery)
+        if ":replay/" in delivery.event.target:
+            await self._target.deliver(delivery)
+
+    async def check(self, target: str, principal: str, source: str, account: str) -> None:
+        await self._target.check(target, principal, source, account)
+
+
+def test_a_replay_whose_pages_are_heard_twice_sends_each_event_once() -> None:
+    async def scenario(c: EventsCloud) -> None:
+        queue = await c.queue("one")
+        await c.rule("one", queue)
+        await c.do("CreateArchive", ArchiveName="a", EventSourceArn=BUS)
+        ids = [await c.put() for _ in range(2 * archiving.PAGE + 3)]
+        await c.messages(queue)
+        c.targets["events"] = Twice(c.targets["events"])
+        await replay(c)
+        assert sorted(event["id"] for event in await c.received(queue)) == sorted(ids)
+        assert (await c.do("DescribeReplay", ReplayName="again"))["State"] == "COMPLETED"
 
     run(scenario)
 

@@ -90,6 +90,8 @@ def step(cloud: Cloud, tx: Transaction, replay_arn: str, task: Task, now_ms: int
     replay = keys.replays.get(tx, place.account, place.region, place.resource.partition("/")[2])
     if replay is None or replay.id != task.id or replay.state in ("COMPLETED", "CANCELLED", "FAILED"):
         return
+    if replay.after != task.after:
+        return  # this page was replayed before its node died
     if replay.state == "CANCELLING":
         put(tx, replace(replay, state="CANCELLED", ended_ms=now_ms))
         return
@@ -114,5 +116,5 @@ def step(cloud: Cloud, tx: Transaction, replay_arn: str, task: Task, now_ms: int
     if len(found) < PAGE:
         put(tx, replace(replay, state="COMPLETED", last_ms=last_ms, ended_ms=now_ms))
         return
-    put(tx, replace(replay, state="RUNNING", last_ms=last_ms))
+    put(tx, replace(replay, state="RUNNING", last_ms=last_ms, after=found[-1][0]))
     tasks.emit(tx, replay.arn, Task(kind="replay", id=replay.id, after=found[-1][0]))

@@ -148,7 +148,8 @@ class Holding(msgspec.Struct, frozen=True):
 
 class Replay(msgspec.Struct, frozen=True, kw_only=True):
     """A replay. `rules` are the ARNs of the only rules that hear it; empty: all. `last_ms` is the time of the
-    event that was replayed last, 0 before the first."""
+    event that was replayed last, 0 before the first; `after` the key of the last one in the page before, so that a
+    page is replayed once though its task is heard twice."""
 
     account: str
     region: str
@@ -166,6 +167,7 @@ class Replay(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
     ended_ms: int = 0
     last_ms: int = 0
+    after: bytes = b""
 
     @property
     def arn(self) -> str:
