@@ -253,11 +253,15 @@ def test_the_account() -> None:
             "and add the required role policy."
         )
         path, arn = "/cloudwatchRoleArn", f"arn:aws:iam::{ACCOUNT}:role/"
-        for wrong in ("bad", "none"):
+        writing = {"Effect": "Allow", "Action": "logs:*", "Resource": "*"}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [writing]})
+        await cloud.call("iam", "PutRolePolicy", RoleName="bad", PolicyName="p", PolicyDocument=policy)
+        for wrong in ("bad", "none", "good"):  # the last one may not write yet
             assert await cloud.refused("UpdateAccount", **replaced(path, arn + wrong)) == (
                 "BadRequestException",
                 refusal,
             )
+        await cloud.call("iam", "PutRolePolicy", RoleName="good", PolicyName="p", PolicyDocument=policy)
         assert (await cloud.v1("UpdateAccount", **replaced(path, arn + "good")))["cloudwatchRoleArn"] == arn + "good"
         assert "cloudwatchRoleArn" not in await cloud.v1("UpdateAccount", **replaced(path, ""))
 

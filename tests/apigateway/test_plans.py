@@ -96,7 +96,10 @@ def test_stages_of_a_plan_must_be_there() -> None:
         gone = await cloud.refused("UpdateUsagePlan", usagePlanId="no", patchOperations=[])
         assert gone == ("NotFoundException", "Invalid Usage Plan ID specified")
         in_use = await cloud.refused("DeleteUsagePlan", usagePlanId=id)
-        assert in_use[0] == "BadRequestException"
+        assert in_use == (
+            "BadRequestException",
+            f"Cannot delete Usage Plan {id} because there are API Stages associated with it, including a1:dev",
+        )
         patch = [{"op": "remove", "path": "/apiStages", "value": "a1:dev"}]
         await cloud.v1("UpdateUsagePlan", usagePlanId=id, patchOperations=patch)
         await cloud.v1("DeleteUsagePlan", usagePlanId=id)

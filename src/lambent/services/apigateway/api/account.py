@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
+from lambent.contracts.caller import Caller, Principal, Role
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Check, Context, pass_role
 
@@ -52,6 +53,19 @@ def _trusts(trust: str) -> bool:
     return False
 
 
+def _may_log(ctx: Context, tx: Reader, role: Role) -> bool:
+    """Whether a role's policies let it write some log of API Gateway."""
+    arn = f"arn:aws:sts::{role.account}:assumed-role/{role.name}/BackplaneAssumeRoleSession"
+    user_id = f"{role.id}:BackplaneAssumeRoleSession"
+    caller = Caller(kind=Principal.ROLE, account=role.account, arn=arn, user_id=user_id, role_arn=role.arn)
+    groups = f"arn:aws:logs:{ctx.region}:{ctx.account}:log-group:"
+    decide, action, account = ctx.cloud.guard.decide, "logs:PutLogEvents", ctx.account
+    return any(
+        decide(tx, caller, action, f"{groups}{name}:log-stream:*", {}, resource_account=account).allowed
+        for name in ("/aws/apigateway/welcome", "API-Gateway-Execution-Logs_*")
+    )
+
+
 def _authorize(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[Check]:
     roles = {one.get("value") for one in req.get("patchOperations") or () if one.get("path") == _ROLE}
     passing = [pass_role(role, PRINCIPAL) for role in sorted(filter(None, roles))]
@@ -63,7 +77,7 @@ def update_account(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[s
     account = _PATCHES.apply(_find(ctx, tx), req.get("patchOperations") or ())
     if account.cloudwatch_role:
         role = ctx.cloud.directory.role(tx, account.cloudwatch_role)
-        if role is None or role.account != ctx.account or not _trusts(role.trust):
+        if role is None or role.account != ctx.account or not _trusts(role.trust) or not _may_log(ctx, tx, role):
             raise BadRequestException(
                 "The role ARN does not have required permissions configured. Please grant trust permission for API "
                 "Gateway and add the required role policy."

@@ -249,8 +249,12 @@ def update_usage_plan(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dic
 @operation(tx="write")
 def delete_usage_plan(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
     plan = find_plan(ctx, tx, req["usagePlanId"])
-    if any(keys.stages.get(tx, one.api, one.stage) is not None for one in plan.stages):
-        raise BadRequestException(f"Cannot delete Usage Plan {plan.id} because there are API Stages associated with it")
+    for one in plan.stages:
+        if keys.stages.get(tx, one.api, one.stage) is not None:
+            raise BadRequestException(
+                f"Cannot delete Usage Plan {plan.id} because there are API Stages associated with it, including "
+                f"{one.api}:{one.stage}"
+            )
     for found, _ in keys.plan_keys.scan(tx, plan.id):
         remove_key(tx, plan.id, str(keys.plan_keys.parts(found)[1]))
     put_plan(ctx, tx, replace(plan, stages=()), plan)
