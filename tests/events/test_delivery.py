@@ -81,7 +81,18 @@ def test_a_topic_publishes_the_event() -> None:
 def test_a_log_group_is_written_to() -> None:
     async def scenario(c: EventsCloud) -> None:
         await c.call("logs", "CreateLogGroup", logGroupName="/aws/events/g")
-        await c.rule("r", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/events/g")
+        rule = await c.rule("r", f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/events/g")
+        await c.put()
+        assert (await c.call("logs", "FilterLogEvents", logGroupName="/aws/events/g"))["events"] == []
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": ["events.amazonaws.com", "delivery.logs.amazonaws.com"]},
+            "Action": ["logs:CreateLogStream", "logs:PutLogEvents"],
+            "Resource": f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:/aws/events/*:*",
+            "Condition": {"ArnEquals": {"aws:SourceArn": rule}},
+        }
+        document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        await c.call("logs", "PutResourcePolicy", policyName="p", policyDocument=document)
         ids = [await c.put(), await c.put()]
         found = await c.call("logs", "FilterLogEvents", logGroupName="/aws/events/g")
         assert [json.loads(event["message"])["id"] for event in found["events"]] == ids

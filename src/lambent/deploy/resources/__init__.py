@@ -86,6 +86,8 @@ BUILT: Final[Mapping[str, str]] = {
     "AWS::Lambda::Version": "lambda_versions",
     "AWS::Logs::LogGroup": "logs",
     "AWS::Logs::LogStream": "logs",
+    "AWS::Logs::MetricFilter": "logs",
+    "AWS::Logs::ResourcePolicy": "logs",
     "AWS::Pipes::Pipe": "pipes",
     "AWS::S3::Bucket": "s3",
     "AWS::S3::BucketPolicy": "s3",

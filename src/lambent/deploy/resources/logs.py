@@ -1,4 +1,4 @@
-"""AWS::Logs::LogGroup and AWS::Logs::LogStream."""
+"""AWS::Logs::LogGroup, LogStream, MetricFilter and ResourcePolicy."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any, Final
 from lambent.contracts.arn import build
 from lambent.contracts.errors import ServiceError
 
-from .base import Handler, HandlerFailed, Physical, Work, all_tags, chosen, tag_changes
+from .base import Handler, HandlerFailed, Physical, Work, all_tags, chosen, document, tag_changes
 
 _NOT_FOUND: Final = ("ResourceNotFoundException",)
 _EXISTS: Final = "ResourceAlreadyExistsException"
@@ -104,7 +104,79 @@ class LogStream(Handler):
         await work.attempt(_NOT_FOUND, "logs", "DeleteLogStream", **where)
 
 
+class MetricFilter(Handler):
+    """AWS::Logs::MetricFilter."""
+
+    name_property = "FilterName"
+
+    async def create(self, work: Work, properties: dict[str, Any]) -> Physical:
+        """Put the filter."""
+        name = work.physical_id or properties.get("FilterName") or work.name(512)
+        await self._put(work, name, properties)
+        await work.made(name)
+        return Physical(name)
+
+    async def _put(self, work: Work, name: str, properties: dict[str, Any]) -> None:
+        params = chosen(properties, "LogGroupName", "FilterPattern", "ApplyOnTransformedLogs")
+        for unbuilt in ("FieldSelectionCriteria", "EmitSystemFieldDimensions"):
+            if unbuilt in properties:
+                raise HandlerFailed(f"Lambent has not built the property {unbuilt} of AWS::Logs::MetricFilter yet.")
+        given = {_small(key): value for key, value in params.items()}
+        transformations = [self._transformation(one) for one in properties["MetricTransformations"]]
+        await work.call("logs", "PutMetricFilter", filterName=name, metricTransformations=transformations, **given)
+
+    def _transformation(self, one: dict[str, Any]) -> dict[str, Any]:
+        made = {_small(key): value for key, value in one.items()}
+        if "dimensions" in made:
+            made["dimensions"] = {pair["Key"]: pair["Value"] for pair in made["dimensions"]}
+        return made
+
+    async def update(self, work: Work, physical: Physical, old: dict[str, Any], new: dict[str, Any]) -> Physical:
+        """Put the filter anew."""
+        await self._put(work, physical.id, new)
+        return physical
+
+    async def delete(self, work: Work, physical: Physical, properties: dict[str, Any]) -> None:
+        """Delete the filter."""
+        where = {"logGroupName": properties["LogGroupName"], "filterName": physical.id}
+        await work.attempt(_NOT_FOUND, "logs", "DeleteMetricFilter", **where)
+
+
+def _small(name: str) -> str:
+    return name[0].lower() + name[1:]
+
+
+class ResourcePolicy(Handler):
+    """AWS::Logs::ResourcePolicy."""
+
+    name_property = "PolicyName"
+
+    async def create(self, work: Work, properties: dict[str, Any]) -> Physical:
+        """Put the policy."""
+        if "ResourceArn" in properties:
+            raise HandlerFailed("Lambent has not built the property ResourceArn of AWS::Logs::ResourcePolicy yet.")
+        name = properties["PolicyName"]
+        await self._put(work, name, properties)
+        await work.made(name)
+        return Physical(name)
+
+    async def _put(self, work: Work, name: str, properties: dict[str, Any]) -> None:
+        text = document(properties["PolicyDocument"])
+        await work.call("logs", "PutResourcePolicy", policyName=name, policyDocument=text)
+
+    async def update(self, work: Work, physical: Physical, old: dict[str, Any], new: dict[str, Any]) -> Physical:
+        """Put the policy anew."""
+        await self._put(work, physical.id, new)
+        return physical
+
+    async def delete(self, work: Work, physical: Physical, properties: dict[str, Any]) -> None:
+        """Delete the policy."""
+        await work.attempt(_NOT_FOUND, "logs", "DeleteResourcePolicy", policyName=physical.id)
+
+
 HANDLERS: Final[Mapping[str, Handler]] = {
     "AWS::Logs::LogGroup": LogGroup(),
     "AWS::Logs::LogStream": LogStream(),
+    "AWS::Logs::MetricFilter": MetricFilter(),
+    "AWS::Logs::ResourcePolicy": ResourcePolicy(),
 }

@@ -122,9 +122,12 @@ class Sender:
         await self._cloud.store.write(lambda tx: tx.emit(event))
 
     async def _to_logs(self, place: Arn, delivery: Delivery, task: Task, payload: bytes) -> None:
-        """Write the event into a log group of the rule's account, in a stream of the rule's own."""
+        """Write the event into a log group of the rule's account, in a stream of the rule's own, as the account's
+        resource policies of CloudWatch Logs let EventBridge do."""
         if place.account != delivery.event.account:
             raise Failed("NO_PERMISSIONS", f"{task.spec['Arn']} belongs to another account.")
+        about = delivery.event
+        await self._cloud.targets["logs"].check(task.spec["Arn"], PRINCIPAL, about.target, about.account)
         group = place.resource.removeprefix("log-group:").removesuffix(":*")
         stream = delivery.event.target.rpartition(":rule/")[2].replace("/", "-")
         line = {"timestamp": self._cloud.clock.now_ns() // 1_000_000, "message": payload.decode()}

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from lambent.contracts.events import Target
 from lambent.contracts.ports import Cloud
 
-from .api import filtering, groups, ingest, reading, streams, subscriptions
+from .api import filtering, groups, ingest, metric_filters, policies, reading, streams, subscriptions
 from .events import LogsTarget
 from .service import logs as service
 
@@ -16,4 +16,4 @@ __all__ = ["service", "targets"]
 targets: Mapping[str, Callable[[Cloud], Target]] = {"logs": LogsTarget}
 
 # Importing these modules registers their operations.
-_OPERATIONS = (filtering, groups, ingest, reading, streams, subscriptions)
+_OPERATIONS = (filtering, groups, ingest, metric_filters, policies, reading, streams, subscriptions)

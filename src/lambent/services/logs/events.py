@@ -12,14 +12,18 @@ import orjson
 from msgspec.structs import replace
 
 from lambent.contracts import arn
+from lambent.contracts.caller import service as service_caller
 from lambent.contracts.events import Delivery, Event, Undeliverable
-from lambent.contracts.ports import Cloud, Transaction
+from lambent.contracts.ports import Cloud, Reader, Transaction
 
 from . import keys
 from .model import COUNTERS, DAY_MS, HOUR_MS, GroupRecord, StreamRecord, visible_from, weight
 from .model import EVENT_OVERHEAD_BYTES as OVERHEAD
 from .subscriptions import PRINCIPAL
 
+_WRITING = ("logs:CreateLogStream", "logs:PutLogEvents")
+_DELIVERY = "delivery.logs.amazonaws.com"
+"""The principal that delivers for other services; AWS lets in what names it, too."""
 BATCH = 500
 """Events that one transaction removes."""
 _MS = 1_000_000
@@ -49,7 +53,7 @@ def _emit(tx: Transaction, group_arn: str, task: dict[str, Any], at_ms: int = 0)
 
 
 class LogsTarget:
-    """Receives the service's own events; other services cannot write to a log group by events yet."""
+    """Receives the service's own events, and says which services may write into a group."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
@@ -71,8 +75,28 @@ class LogsTarget:
         await self._cloud.store.write(work)
 
     async def check(self, target: str, principal: str, source: str, account: str) -> None:
-        """Log groups are no destination yet."""
-        raise Undeliverable("Lambent has not built log groups as targets of other services' events yet.")
+        """Raise `Undeliverable` when the group does not exist, or no resource policy lets the service write into it."""
+        await self._cloud.store.read(lambda tx: self._ask(tx, target, principal, source, account))
+
+    def _ask(self, tx: Reader, target: str, principal: str, source: str, account: str) -> None:
+        place = arn.parse(target)
+        group = keys.groups.get(
+            tx, place.account, place.region, place.resource.removeprefix("log-group:").removesuffix(":*")
+        )
+        if group is None:
+            raise Undeliverable("The specified log group does not exist.")
+        conditions = {"aws:sourcearn": source, "aws:sourceaccount": account}
+        rows = keys.policies.scan(tx, place.account, place.region)
+        for action in _WRITING:
+            if not any(
+                self._cloud.guard.decide(
+                    tx, service_caller(asking, place.account), action, f"{group.arn}:log-stream:", conditions,
+                    policy.document, place.account,
+                ).allowed
+                for asking in (principal, _DELIVERY)
+                for _, policy in rows
+            ):  # fmt: skip
+                raise Undeliverable(f"No resource policy lets {principal} do {action} on {group.arn}.")
 
 
 def _purge(tx: Transaction, group_arn: str, group: str, stream: int | None) -> None:

@@ -8,6 +8,7 @@ logs.stream_by_time    group id, time of the last event, name: the order `LastEv
 logs.event             group id, stream id, time, sequence
 logs.event_by_time     group id, time, stream id, sequence: all events of a group in order
 logs.bytes             group id, counter number
+logs.policy            account, region, name: resource policies
 =====================  =============================================================================================
 """
 
@@ -19,7 +20,7 @@ from lambent.kit import Context
 from lambent.kv.table import Table
 
 from .errors import InvalidParameterException, ValidationException, no_group, no_stream
-from .model import COUNTERS, Counter, EventRecord, GroupRecord, Mark, StreamName, StreamRecord
+from .model import COUNTERS, Counter, EventRecord, GroupRecord, Mark, ResourcePolicy, StreamName, StreamRecord
 
 groups = Table("logs.group", GroupRecord)
 streams = Table("logs.stream", StreamRecord)
@@ -28,6 +29,7 @@ streams_by_time = Table("logs.stream_by_time", Mark)
 events = Table("logs.event", EventRecord)
 events_by_time = Table("logs.event_by_time", Mark)
 counters = Table("logs.bytes", Counter)
+policies = Table("logs.policy", ResourcePolicy)
 
 
 def group_arn(ctx: Context, name: str) -> str:

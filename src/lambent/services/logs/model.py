@@ -16,6 +16,9 @@ EVENT_OVERHEAD_BYTES = 26
 PAGE_BYTES_MAX = 1_048_576
 EVENTS_MAX = 10_000
 SUBSCRIPTIONS_MAX = 2
+METRIC_FILTERS_MAX = 100
+DIMENSIONS_MAX = 3
+POLICIES_MAX = 10
 TAGS_MAX = 50
 COUNTERS = 16
 
@@ -35,6 +38,30 @@ class Subscription(msgspec.Struct, frozen=True):
     created_ms: int
 
 
+class MetricFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """A metric filter: events of the group that match become measurements of a metric. `value` is a number, or what is
+    taken from the event (`$.took`, `$took`); `default` is measured when a batch has no match, None for nothing;
+    `dimensions` are taken from the event, too."""
+
+    name: str
+    pattern: str
+    metric: str
+    namespace: str
+    value: str
+    created_ms: int
+    default: float | None = None
+    unit: str = ""
+    dimensions: dict[str, str] = {}
+
+
+class ResourcePolicy(msgspec.Struct, frozen=True):
+    """A policy that lets services write into log groups of an account and region."""
+
+    name: str
+    document: str
+    updated_ms: int
+
+
 class GroupRecord(msgspec.Struct, frozen=True):
     """A log group. `id` names its streams and events and is never used again, so that a group of the same name made
     later starts empty. `retention_days` 0 keeps events for ever; `sweeper` numbers the timer that removes expired
@@ -50,6 +77,7 @@ class GroupRecord(msgspec.Struct, frozen=True):
     tags: dict[str, str] = {}
     subscriptions: tuple[Subscription, ...] = ()
     protected: bool = False
+    metric_filters: tuple[MetricFilter, ...] = ()
 
 
 class StreamRecord(msgspec.Struct, frozen=True):

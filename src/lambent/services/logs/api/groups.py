@@ -130,7 +130,7 @@ def _short_view(tx: Reader, group: GroupRecord) -> dict[str, Any]:
     return {
         "logGroupName": group.name,
         "creationTime": group.created_ms,
-        "metricFilterCount": 0,
+        "metricFilterCount": len(group.metric_filters),
         "arn": f"{group.arn}:*",
         "logGroupClass": group.log_class,
         "logGroupArn": group.arn,

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from lambent.contracts.ports import Transaction
 from lambent.kit import Context
 
-from .. import keys, subscriptions
+from .. import keys, measuring, subscriptions
 from ..errors import InvalidParameterException
 from ..model import (
     BATCH_BYTES_MAX,
@@ -94,4 +94,5 @@ def _store(
     keys.put_stream(tx, group, stream, new)
     keys.add_bytes(tx, group.id, stream.id, size)
     subscriptions.forward(tx, group, stream, batch)
+    measuring.measure(tx, ctx.cloud.metrics, group, batch)
     return new
