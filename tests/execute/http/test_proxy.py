@@ -232,6 +232,7 @@ def test_a_queue_answers() -> None:
         answer = await api.ask("POST", "/", b'{"text": "hello"}', x_a="v")
         assert answer.status == 200, body(answer)
         assert b"<MD5OfMessageBody>5d41402abc4b2a76b9719d911017c592</MD5OfMessageBody>" in body(answer)
+        assert b"<RequestId></RequestId>" not in body(answer)
         assert header(answer, "content-type") == "text/xml"
         found = await api.cloud.call("sqs", "ReceiveMessage", QueueUrl=url, MessageAttributeNames=["All"])
         assert found["Messages"][0]["Body"] == "hello"

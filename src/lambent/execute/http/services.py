@@ -119,7 +119,8 @@ async def answer(exchange: Exchange, integration: Integration) -> Answer:
         "content-length": str(len(asked.body)),
         **asked.headers,
     }
-    request = Request("POST", "/", headers=headers, body=BytesBody(asked.body), peer=exchange.request.peer)
+    number = exchange.cloud.ids.request_id()
+    request = Request("POST", "/", headers=headers, body=BytesBody(asked.body), peer=exchange.request.peer, id=number)
     try:
         session = await exchange.room.sessions.assume(integration.credentials or "", exchange.source_arn)
     except ServiceError as error:
