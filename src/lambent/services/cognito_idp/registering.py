@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from lambent.contracts.ports import Cloud, Reader, Transaction
 
-from . import attributes, codes, letters, triggers, users
+from . import attributes, codes, keys, letters, triggers, users
 from .errors import InvalidParameterException, UsernameExistsException
 from .model import CONFIRMED, Client, Pool, User
 
@@ -78,6 +78,11 @@ async def post_confirmation(
     )
 
 
+def _proves(user: User, purpose: str, attribute: str) -> str | None:
+    """The address that a code would prove now."""
+    return users.address(user, attribute) if purpose.startswith("verify ") else user.attributes.get(attribute)
+
+
 async def send_code(
     cloud: Cloud,
     pool: Pool,
@@ -95,6 +100,9 @@ async def send_code(
     now_ms = cloud.clock.now_ns() // 1_000_000
 
     def send(tx: Transaction) -> None:
+        current = keys.users.get(tx, pool.id, users.key(pool, user))
+        if current is None or to != _proves(current, purpose, attribute):
+            raise InvalidParameterException(f"The {attribute} was changed at the same time.")
         code = codes.issue(tx, cloud.ids, pool, user, purpose, attribute, now_ms)
         letters.send(cloud, tx, pool, user, attribute, to, words, code, client.id)
 

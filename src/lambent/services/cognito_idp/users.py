@@ -74,6 +74,23 @@ def put(tx: Transaction, pool: Pool, old: User | None, new: User, *, steal: bool
     keys.users.put(tx, new, pool.id, me)
     if old is None:
         keys.change_count(tx, pool.id, 1)
+        return
+    for attribute in _VERIFIABLE:
+        if address(old, attribute) != address(new, attribute):
+            _forget_codes(tx, pool, me, attribute)
+
+
+def address(user: User, attribute: str) -> str:
+    """The address that a code would prove: the one that waits for it, or the one that is there."""
+    return user.pending.get(attribute) or user.attributes.get(attribute, "")
+
+
+def _forget_codes(tx: Transaction, pool: Pool, me: str, attribute: str) -> None:
+    """A code proves the address that it was sent to, and no other: it is over once that is changed. How many were sent
+    stays known."""
+    for row, code in keys.codes.scan(tx, pool.id, me):
+        if code.attribute == attribute:
+            keys.codes.put(tx, replace(code, until_ms=0), *keys.codes.parts(row))
 
 
 def _take(tx: Transaction, pool: Pool, owner: str, attribute: str, steal: bool) -> None:

@@ -157,9 +157,10 @@ def _tagged(ctx: Context, tx: Reader, req: dict[str, Any]) -> Pool:
         place = arn.parse(req["ResourceArn"])
     except ValueError:
         raise InvalidParameterException("Invalid ARN.") from None
-    if place.region != ctx.region or place.account != ctx.account or not place.resource.startswith("userpool/"):
+    pool = get_pool(ctx, tx, place.resource.removeprefix("userpool/"))
+    if pool.arn != req["ResourceArn"]:  # IAM was asked about the ARN as it is written
         raise ResourceNotFoundException("Resource not found")
-    return get_pool(ctx, tx, place.resource.removeprefix("userpool/"))
+    return pool
 
 
 @cognito_idp.operation(tx="read", resource=_tagged_arn)
