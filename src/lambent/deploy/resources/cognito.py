@@ -54,7 +54,7 @@ class UserPool(Handler):
                 id = str(made["UserPool"]["Id"])
             await work.made(id)
         await self._set_factors(work, id, properties)
-        return self._physical(work, id)
+        return self._physical(work, id, properties)
 
     async def _made_before(self, work: Work, name: str) -> str:
         """The pool that an earlier try made and did not come to tell of; names are not unique, so it is looked for."""
@@ -85,11 +85,12 @@ class UserPool(Handler):
         wanted = properties.get("MfaConfiguration", "OFF")
         await work.call(_SERVICE, "SetUserPoolMfaConfig", UserPoolId=id, MfaConfiguration=wanted, **params)
 
-    def _physical(self, work: Work, id: str) -> Physical:
-        endpoint = work.cloud.settings.endpoint
+    def _physical(self, work: Work, id: str, properties: dict[str, Any]) -> Physical:
         arn = f"arn:aws:cognito-idp:{work.region}:{work.account}:userpool/{id}"
         # The issuer of the pool's tokens is an address of this cloud: see the service's DESIGN.md.
-        url = f"{endpoint}/{id}"
+        url = f"{work.cloud.settings.endpoint}/{id}"
+        if self._tags(work, properties).get("lambent:issuer") == "aws":
+            url = f"https://cognito-idp.{work.region}.amazonaws.com/{id}"
         name = url.partition("://")[2]
         return Physical(id, {"Arn": arn, "ProviderName": name, "ProviderURL": url, "UserPoolId": id})
 
@@ -103,7 +104,7 @@ class UserPool(Handler):
         await work.call(_SERVICE, "UpdateUserPool", UserPoolId=physical.id, UserPoolTags=tags, **params)
         await self._add_attributes(work, physical.id, old.get("Schema", []), new.get("Schema", []))
         await self._set_factors(work, physical.id, new)
-        return physical
+        return self._physical(work, physical.id, new)
 
     async def _add_attributes(self, work: Work, id: str, old: list[dict[str, Any]], new: list[dict[str, Any]]) -> None:
         before = {one["Name"]: one for one in old}

@@ -5,27 +5,43 @@ from __future__ import annotations
 from typing import Final
 from urllib.parse import urlsplit
 
+from lambent.contracts.http import Request
 from lambent.contracts.ports import Cloud
 
 from .model import Domain, Pool
 
 PATH: Final = "/_aws/cognito/"
+ISSUER_TAG: Final = "lambent:issuer"
+"""A pool's tag: with the value `aws` its tokens name AWS's address as their issuer."""
+_HERE: Final = ("localhost", "127.0.0.1")
 
 
-def issuer(cloud: Cloud, pool: Pool) -> str:
-    """The `iss` of a pool's tokens: an address of this cloud, below which their keys are found."""
-    return f"{cloud.settings.endpoint}/{pool.id}"
+def endpoint(cloud: Cloud, request: Request | None) -> str:
+    """The cloud's address as the client spells it: who came by `localhost` is told of `localhost`, though the cloud
+    was started at 127.0.0.1. Any other name in a request says nothing: it may be a proxy's, or anybody's."""
+    told = cloud.settings.endpoint
+    if request is None or not request.headers.get("host"):
+        return told
+    own = urlsplit(told)
+    host = "localhost" if request.host.endswith(".localhost") else request.host
+    _, _, port = request.headers["host"].rpartition(":")
+    if own.hostname not in _HERE or host not in _HERE or port != str(own.port):
+        return told
+    return f"{'https' if request.secure else 'http'}://{host}:{port}"
 
 
-def issuers(cloud: Cloud, region: str, pool: str) -> tuple[str, str]:
-    """The two spellings of a pool's issuer that authorizers take for the same: this cloud's, and AWS's."""
-    return f"{cloud.settings.endpoint}/{pool}", f"https://cognito-idp.{region}.amazonaws.com/{pool}"
+def issuer(at: str, pool: Pool) -> str:
+    """The `iss` of a pool's tokens: below the cloud's address `at`, where their keys are found; AWS's where the pool
+    is tagged so, for libraries that take no other."""
+    if pool.tags.get(ISSUER_TAG) == "aws":
+        return f"https://cognito-idp.{pool.region}.amazonaws.com/{pool.id}"
+    return f"{at}/{pool.id}"
 
 
-def base_url(cloud: Cloud, pool: Pool) -> str:
+def base_url(at: str, pool: Pool) -> str:
     """Where a pool's pages are, in the form that needs no name resolution. By the domain, or the id where it has none
     (then only what a mail links to is served)."""
-    return f"{cloud.settings.endpoint}{PATH}{pool.domain or pool.custom_domain or pool.id}"
+    return f"{at}{PATH}{pool.domain or pool.custom_domain or pool.id}"
 
 
 def host_url(cloud: Cloud, domain: Domain) -> str:

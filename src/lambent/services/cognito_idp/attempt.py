@@ -24,7 +24,8 @@ NEW_PASSWORD = "TokenGeneration_NewPasswordChallenge"
 
 
 class Attempt(NamedTuple):
-    """A sign-in. `name` is what the user typed; `metadata` the request's ClientMetadata.
+    """A sign-in. `name` is what the user typed; `metadata` the request's ClientMetadata; `at` the cloud's address as
+    the client spells it.
     A `hosted` one is of a pool's own pages, and ends with the user in place of tokens."""
 
     cloud: Cloud
@@ -32,6 +33,7 @@ class Attempt(NamedTuple):
     client: Client
     name: str
     metadata: Mapping[str, str]
+    at: str
     hosted: bool = False
 
     @property
@@ -179,7 +181,9 @@ async def complete(attempt: Attempt, user: User, source: str) -> dict[str, Any]:
 
     current, made, refresh = await cloud.store.write(grant)
     metadata = dict(attempt.metadata)
-    result = await tokens.issue(cloud, attempt.pool, attempt.client, current, made, source=source, metadata=metadata)
+    result = await tokens.issue(
+        cloud, attempt.pool, attempt.client, current, made, at=attempt.at, source=source, metadata=metadata
+    )
     return {"ChallengeParameters": {}, "AuthenticationResult": {**result, "RefreshToken": refresh}}
 
 

@@ -41,7 +41,7 @@ Answers = Mapping[str, str]
 
 
 async def respond(
-    cloud: Cloud, pool: Pool, client: Client, req: Mapping[str, Any], *, hosted: bool = False
+    cloud: Cloud, pool: Pool, client: Client, req: Mapping[str, Any], *, at: str, hosted: bool = False
 ) -> dict[str, Any]:
     """Look at an answer; the answer to it is the next challenge, or tokens (the user, at a pool's own pages)."""
     challenge, answers = req["ChallengeName"], req.get("ChallengeResponses", {})
@@ -63,7 +63,7 @@ async def respond(
         return session, user
 
     session, user = await cloud.store.read(look)
-    attempt = Attempt(cloud, pool, client, session.name, req.get("ClientMetadata", {}), hosted)
+    attempt = Attempt(cloud, pool, client, session.name, req.get("ClientMetadata", {}), at, hosted)
     return await handler(attempt, user, session, secret or "", answers)
 
 

@@ -100,9 +100,11 @@ async def refresh(
     client: Client,
     token: str,
     metadata: dict[str, str] | None,
+    *,
+    at: str,
     secret_hash: str | None = None,
 ) -> dict[str, Any]:
-    """New tokens for a refresh token, as AuthenticationResult has them."""
+    """New tokens for a refresh token, as AuthenticationResult has them. `at` is where the client came to."""
 
     def use(tx: Transaction) -> tuple[Grant, User, str]:
         grant, user = _usable(tx, pool, client, token, cloud.clock.now_ns() // 1_000_000)
@@ -122,7 +124,7 @@ async def refresh(
         found = await cloud.store.write(use)
     grant, user, new = found
     source = "TokenGeneration_RefreshTokens"
-    result = await tokens.issue(cloud, pool, client, user, grant, source=source, metadata=metadata)
+    result = await tokens.issue(cloud, pool, client, user, grant, at=at, source=source, metadata=metadata)
     return {**result, "RefreshToken": new} if new else result
 
 

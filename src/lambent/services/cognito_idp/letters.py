@@ -120,7 +120,7 @@ def send(
     if opened:
         label, _, tail = rest.partition("##}")
         fields = {"client_id": client, "user_name": user.name, "confirmation_code": code}
-        link = f"{base_url(cloud, pool)}/confirmUser?{urlencode(fields)}"
+        link = f"{base_url(cloud.settings.endpoint, pool)}/confirmUser?{urlencode(fields)}"
         text = f'{head}<a href="{html.escape(link)}">{label}</a>{tail}'
         details["Link"] = link
     own = pool.settings.get("EmailConfiguration", {}).get("From", "")

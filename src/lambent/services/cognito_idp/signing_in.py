@@ -21,7 +21,9 @@ _PASSWORD_FLOWS: Final = ("USER_PASSWORD_AUTH", "ADMIN_USER_PASSWORD_AUTH", "ADM
 _REFRESH_FLOWS: Final = ("REFRESH_TOKEN_AUTH", "REFRESH_TOKEN")
 
 
-async def start(cloud: Cloud, pool: Pool, client: Client, req: Mapping[str, Any], *, admin: bool) -> dict[str, Any]:
+async def start(
+    cloud: Cloud, pool: Pool, client: Client, req: Mapping[str, Any], *, at: str, admin: bool
+) -> dict[str, Any]:
     """Begin a sign-in; the answer is a challenge or tokens."""
     flow, params = req["AuthFlow"], req.get("AuthParameters", {})
     metadata = req.get("ClientMetadata", {})
@@ -31,11 +33,12 @@ async def start(cloud: Cloud, pool: Pool, client: Client, req: Mapping[str, Any]
     if flow in _REFRESH_FLOWS:
         token = _needed(params, "REFRESH_TOKEN")
         # An empty hash is one that is missing; None would be: not asked for.
-        result = await granting.refresh(cloud, pool, client, token, metadata, params.get("SECRET_HASH", ""))
+        secret_hash = params.get("SECRET_HASH", "")
+        result = await granting.refresh(cloud, pool, client, token, metadata, at=at, secret_hash=secret_hash)
         return {"ChallengeParameters": {}, "AuthenticationResult": result}
     name = _needed(params, "USERNAME")
     clients.check_hash(client, params.get("SECRET_HASH"), name)
-    attempt = Attempt(cloud, pool, client, name, metadata)
+    attempt = Attempt(cloud, pool, client, name, metadata, at)
     if flow == "CUSTOM_AUTH":
         return await custom.start(attempt, params)
     if flow == "USER_SRP_AUTH":

@@ -33,10 +33,18 @@ class Bearer(NamedTuple):
 
 
 async def issue(
-    cloud: Cloud, pool: Pool, client: Client, user: User, grant: Grant, *, source: str, metadata: dict[str, str] | None
+    cloud: Cloud,
+    pool: Pool,
+    client: Client,
+    user: User,
+    grant: Grant,
+    *,
+    at: str,
+    source: str,
+    metadata: dict[str, str] | None,
 ) -> dict[str, Any]:
-    """Tokens of a grant, as AuthenticationResult has them, without the refresh token. `source` is the occasion that
-    the pool's PreTokenGeneration function is told."""
+    """Tokens of a grant, as AuthenticationResult has them, without the refresh token. `at` is the cloud's address as
+    their client spells it, `source` the occasion that the pool's PreTokenGeneration function is told."""
 
     def look(tx: Reader) -> tuple[Secrets | None, list[Group]]:
         return keys.pool_secrets.get(tx, pool.id), users.groups(tx, pool, user)
@@ -47,7 +55,7 @@ async def issue(
     now_s = cloud.clock.now_ns() // 1_000_000_000
     common = {
         "sub": user.sub,
-        "iss": issuer(cloud, pool),
+        "iss": issuer(at, pool),
         "origin_jti": grant.id,
         "event_id": cloud.ids.uuid(),
         "auth_time": grant.auth_ms // 1000,
@@ -125,7 +133,9 @@ def sign(key: tuple[str, str], claims: dict[str, Any]) -> str:
     )
 
 
-def client_credentials(cloud: Cloud, pool: Pool, client: Client, pool_secrets: Secrets, scopes: tuple[str, ...]) -> str:
+def client_credentials(
+    cloud: Cloud, pool: Pool, client: Client, pool_secrets: Secrets, scopes: tuple[str, ...], at: str
+) -> str:
     """The access token of a program that acts for itself."""
     now_s = cloud.clock.now_ns() // 1_000_000_000
     claims = {
@@ -133,7 +143,7 @@ def client_credentials(cloud: Cloud, pool: Pool, client: Client, pool_secrets: S
         "token_use": "access",
         "scope": " ".join(scopes),
         "auth_time": now_s,
-        "iss": issuer(cloud, pool),
+        "iss": issuer(at, pool),
         "exp": now_s + clients.life_ms(client.settings, "AccessToken") // 1000,
         "iat": now_s,
         "version": 2,

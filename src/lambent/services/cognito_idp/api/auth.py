@@ -8,6 +8,7 @@ from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
 
 from .. import challenges, clients, granting, keys, signing_in, tokens, users
+from ..addresses import endpoint
 from ..errors import NotAuthorizedException, UnsupportedOperationException, UnsupportedTokenTypeException
 from ..model import Client, Pool
 from ..service import client_and_pool, cognito_idp, get_client, get_pool, on_pool
@@ -26,25 +27,25 @@ async def _own(ctx: Context, req: dict[str, Any]) -> tuple[Pool, Client]:
 @cognito_idp.operation(tx="none", open=True, anonymous=True, unbuilt=("Session",), harmless=_HARMLESS)
 async def initiate_auth(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     pool, client = await ctx.cloud.store.read(lambda tx: client_and_pool(tx, req["ClientId"]))
-    return await signing_in.start(ctx.cloud, pool, client, req, admin=False)
+    return await signing_in.start(ctx.cloud, pool, client, req, at=endpoint(ctx.cloud, ctx.request), admin=False)
 
 
 @cognito_idp.operation(tx="none", resource=on_pool, unbuilt=("Session",), harmless=_HARMLESS)
 async def admin_initiate_auth(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     pool, client = await _own(ctx, req)
-    return await signing_in.start(ctx.cloud, pool, client, req, admin=True)
+    return await signing_in.start(ctx.cloud, pool, client, req, at=endpoint(ctx.cloud, ctx.request), admin=True)
 
 
 @cognito_idp.operation(tx="none", open=True, anonymous=True, harmless=_HARMLESS)
 async def respond_to_auth_challenge(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     pool, client = await ctx.cloud.store.read(lambda tx: client_and_pool(tx, req["ClientId"]))
-    return await challenges.respond(ctx.cloud, pool, client, req)
+    return await challenges.respond(ctx.cloud, pool, client, req, at=endpoint(ctx.cloud, ctx.request))
 
 
 @cognito_idp.operation(tx="none", resource=on_pool, harmless=_HARMLESS)
 async def admin_respond_to_auth_challenge(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     pool, client = await _own(ctx, req)
-    return await challenges.respond(ctx.cloud, pool, client, req)
+    return await challenges.respond(ctx.cloud, pool, client, req, at=endpoint(ctx.cloud, ctx.request))
 
 
 @cognito_idp.operation(tx="none", open=True, anonymous=True, unbuilt=("DeviceKey",))
@@ -53,7 +54,9 @@ async def get_tokens_from_refresh_token(ctx: Context, req: dict[str, Any]) -> di
     if not clients.knows_secret(client, req.get("ClientSecret", "")):
         raise NotAuthorizedException(f"Unable to verify secret for client {client.id}")
     metadata = req.get("ClientMetadata")
-    return {"AuthenticationResult": await granting.refresh(ctx.cloud, pool, client, req["RefreshToken"], metadata)}
+    at = endpoint(ctx.cloud, ctx.request)
+    result = await granting.refresh(ctx.cloud, pool, client, req["RefreshToken"], metadata, at=at)
+    return {"AuthenticationResult": result}
 
 
 @cognito_idp.operation(tx="write", open=True, anonymous=True, unbuilt=("RevokeAssociatedSessions",))

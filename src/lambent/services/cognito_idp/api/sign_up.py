@@ -10,6 +10,7 @@ from lambent.contracts.ports import Transaction
 from lambent.kit import Context
 
 from .. import attributes, clients, codes, guarding, keys, letters, migrating, passwords, registering, srp, users
+from ..addresses import endpoint
 from ..attempt import Attempt
 from ..errors import (
     InvalidParameterException,
@@ -152,7 +153,8 @@ async def forgot_password(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     metadata = req.get("ClientMetadata", {})
     user = await ctx.cloud.store.read(lambda tx: users.find(tx, pool, req["Username"]))
     if user is None:
-        user = await migrating.at_forgotten(Attempt(ctx.cloud, pool, client, req["Username"], metadata))
+        at = endpoint(ctx.cloud, ctx.request)
+        user = await migrating.at_forgotten(Attempt(ctx.cloud, pool, client, req["Username"], metadata, at))
     if user is None:
         if client.hides_users:
             return {"CodeDeliveryDetails": _pretended(pool, req["Username"])}

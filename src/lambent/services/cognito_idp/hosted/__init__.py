@@ -14,7 +14,7 @@ from lambent.contracts.http import BodyTooLarge, Request, Response
 from lambent.contracts.ports import Cloud, Reader
 
 from .. import keypairs, keys
-from ..addresses import PATH
+from ..addresses import PATH, endpoint
 from ..model import Domain, Pool
 from . import account, authorize, discovery, login, pages, token
 from .site import CORS, Site, failure, json_answer
@@ -109,7 +109,7 @@ async def _keys(cloud: Cloud, request: Request, id: str, name: str) -> Response 
             return None
         if name == "jwks.json":
             return keypairs.jwks(pool_secrets)
-        return discovery.configuration(cloud, pool) if name == "openid-configuration" else None
+        return discovery.configuration(endpoint(cloud, request), pool) if name == "openid-configuration" else None
 
     found = await cloud.store.read(look)
     if found is None:

@@ -130,7 +130,9 @@ async def _tokens(site: Site, asked: Asked, user: User, auth_ms: int) -> dict[st
     # The implicit flow gives no refresh token: the one that was made is forgotten here.
     made, _ = await site.cloud.store.write(grant)
     source = "TokenGeneration_HostedAuth"
-    found = await tokens.issue(site.cloud, site.pool, asked.client, user, made, source=source, metadata=None)
+    found = await tokens.issue(
+        site.cloud, site.pool, asked.client, user, made, at=site.at, source=source, metadata=None
+    )
     fields = {"access_token": found["AccessToken"], "expires_in": str(found["ExpiresIn"]), "token_type": "Bearer"}
     return {"id_token": found["IdToken"], **fields} if "IdToken" in found else fields
 

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from lambent.contracts.ports import Cloud
-
 from ..addresses import base_url, issuer
 from ..model import STANDARD_SCOPES, Pool
 
 
-def configuration(cloud: Cloud, pool: Pool) -> dict[str, Any]:
-    """What a client needs to know of a pool. The endpoints of its pages are there if it has a domain."""
-    me = issuer(cloud, pool)
+def configuration(at: str, pool: Pool) -> dict[str, Any]:
+    """What a client needs to know of a pool, at the address by which it asks. The endpoints of its pages are there if
+    it has a domain."""
     found: dict[str, Any] = {
-        "issuer": me,
-        "jwks_uri": f"{me}/.well-known/jwks.json",
+        "issuer": issuer(at, pool),
+        "jwks_uri": f"{at}/{pool.id}/.well-known/jwks.json",
         "id_token_signing_alg_values_supported": ["RS256"],
         "response_types_supported": ["code", "token"],
         "grant_types_supported": ["authorization_code", "implicit", "refresh_token", "client_credentials"],
@@ -36,7 +34,7 @@ def configuration(cloud: Cloud, pool: Pool) -> dict[str, Any]:
     }
     found["claims_supported"] = list(dict.fromkeys(found["claims_supported"]))
     if pool.domain or pool.custom_domain:
-        base = base_url(cloud, pool)
+        base = base_url(at, pool)
         found |= {
             "authorization_endpoint": f"{base}/oauth2/authorize",
             "token_endpoint": f"{base}/oauth2/token",

@@ -96,7 +96,7 @@ async def show(site: Site, *, error: str = "", note: str = "", name: str = "") -
 
 
 def _attempt(site: Site, asked: Asked, name: str) -> Attempt:
-    return Attempt(site.cloud, site.pool, asked.client, name, {}, True)
+    return Attempt(site.cloud, site.pool, asked.client, name, {}, site.at, True)
 
 
 async def _password(site: Site, asked: Asked, fields: dict[str, str]) -> dict[str, Any]:
@@ -181,7 +181,7 @@ async def _answer(site: Site, asked: Asked, fields: dict[str, str]) -> dict[str,
     answers[field] = fields.get("answer", "") if challenge == "NEW_PASSWORD_REQUIRED" else answer
     answers |= {key: value for key, value in fields.items() if key.startswith("userAttributes.")}
     request = {"ChallengeName": challenge, "Session": session, "ChallengeResponses": answers}
-    return await challenges.respond(site.cloud, site.pool, client, request, hosted=True)
+    return await challenges.respond(site.cloud, site.pool, client, request, at=site.at, hosted=True)
 
 
 async def _in(site: Site, asked: Asked, user: User) -> Response:

@@ -12,6 +12,7 @@ from lambent.contracts.http import BytesBody, Request, Response
 from lambent.contracts.ports import Cloud, Reader
 
 from .. import keys
+from ..addresses import endpoint
 from ..model import HOUR_MS, Browser, Client, Domain, Pool, User
 
 BODY_BYTES_MAX: Final = 65_536
@@ -36,6 +37,11 @@ class Site(NamedTuple):
     domain: Domain | None
     prefix: str
     path: str
+
+    @property
+    def at(self) -> str:
+        """The cloud's address as the browser spells it."""
+        return endpoint(self.cloud, self.request)
 
     @property
     def now_ms(self) -> int:

@@ -102,7 +102,7 @@ async def _of_code(site: Site, client: Client, fields: dict[str, str]) -> Respon
     grant, refresh, user = used
     source = "TokenGeneration_HostedAuth"
     try:
-        found = await tokens.issue(cloud, pool, client, user, grant, source=source, metadata=None)
+        found = await tokens.issue(cloud, pool, client, user, grant, at=site.at, source=source, metadata=None)
     except ServiceError as error:
         return failure(400, "invalid_grant", error.message)
     return _answer(found, refresh)
@@ -126,7 +126,7 @@ async def _refreshed(site: Site, client: Client, fields: dict[str, str]) -> Resp
     if not given:
         return failure(400, "invalid_request")
     try:
-        return _answer(await granting.refresh(site.cloud, site.pool, client, given, None))
+        return _answer(await granting.refresh(site.cloud, site.pool, client, given, None, at=site.at))
     except ServiceError:
         return failure(400, "invalid_grant")
 
@@ -142,7 +142,7 @@ async def _for_itself(site: Site, client: Client, fields: dict[str, str]) -> Res
     pool_secrets = await site.cloud.store.read(lambda tx: keys.pool_secrets.get(tx, site.pool.id))
     if pool_secrets is None:
         return failure(400, "invalid_client")
-    made = tokens.client_credentials(site.cloud, site.pool, client, pool_secrets, scopes)
+    made = tokens.client_credentials(site.cloud, site.pool, client, pool_secrets, scopes, site.at)
     life_s = clients.life_ms(settings, "AccessToken") // 1000
     return _answer({"AccessToken": made, "ExpiresIn": life_s})
 
