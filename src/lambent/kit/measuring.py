@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -13,6 +14,8 @@ from lambent.contracts.clock import Clock
 FLUSH_NS: Final = 5_000_000_000
 VALUES_MAX: Final = 150
 """Different values that are kept apart; more are rounded to three digits, then to two."""
+WAITING_MAX: Final = 1000
+"""Measurements of one metric that wait to be added up: together that costs a tenth of what it costs one by one."""
 _MINUTE_NS: Final = 60_000_000_000
 _log = logging.getLogger("lambent.kit.measuring")
 
@@ -36,6 +39,12 @@ class Sums(msgspec.Struct):
         if len(self.values) > VALUES_MAX:
             self.values = rounded(self.values)
 
+    def add_all(self, values: list[float]) -> None:
+        """Some measurements, each once."""
+        if values:
+            counts = {value: float(count) for value, count in Counter(values).items()}
+            self.merge(Sums(float(len(values)), float(sum(values)), min(counts), max(counts), counts))
+
     def merge(self, other: Sums) -> None:
         """The measurements of `other` too."""
         if not other.count:
@@ -52,10 +61,10 @@ class Sums(msgspec.Struct):
 
 def rounded(values: dict[float, float]) -> dict[float, float]:
     """Fewer values for the same measurements: a percentile may be off by half a percent, or by five."""
-    for digits in (3, 2, 1):
+    for form in ("%.2e", "%.1e", "%.0e"):
         found: dict[float, float] = {}
         for value, count in values.items():
-            near = float(f"{value:.{digits - 1}e}")
+            near = float(form % value)
             found[near] = found.get(near, 0.0) + count
         values = found
         if len(values) <= VALUES_MAX:
@@ -93,7 +102,8 @@ class Meter:
         self._clock = clock
         self._spawn = spawn
         self._hand_on = hand_on
-        self._noted: dict[_Key, Sums] = {}
+        self._noted: dict[_Key, list[float]] = {}
+        self._added: dict[_Key, Sums] = {}
 
     def note(
         self,
@@ -107,21 +117,28 @@ class Meter:
     ) -> None:
         """See `contracts.ports.Metrics.note`."""
         now_ns = self._clock.now_ns()
-        if not self._noted:
-            self._clock.call_at(now_ns + FLUSH_NS, lambda: self._spawn(self.flush()))
         key = (account, region, namespace, name, dimensions, unit, now_ns // _MINUTE_NS)
-        sums = self._noted.get(key)
-        if sums is None:
-            sums = self._noted[key] = Sums()
-        sums.add(value)
+        values = self._noted.get(key)
+        if values is None:
+            if not self._noted:
+                self._clock.call_at(now_ns + FLUSH_NS, lambda: self._spawn(self.flush()))
+            values = self._noted[key] = []
+        values.append(value)
+        if len(values) >= WAITING_MAX:
+            self._added.setdefault(key, Sums()).add_all(values)
+            values.clear()
 
     async def flush(self) -> None:
         """Hand on what was noted. A store that refuses it loses it, and says so: nothing waits for measurements."""
         noted, self._noted = self._noted, {}
+        added, self._added = self._added, {}
         if not noted:
             return
         batch: Batch = {}
-        for (account, region, namespace, name, dimensions, unit, minute), sums in noted.items():
+        for key, values in noted.items():
+            account, region, namespace, name, dimensions, unit, minute = key
+            sums = added.get(key) or Sums()
+            sums.add_all(values)
             series = Series(account, region, namespace, name, tuple(sorted(dimensions)), unit)
             batch[series, minute * 60] = sums
         try:

@@ -7,6 +7,7 @@ to this machine; and `{endpoint}/_aws/execute-api/{api}/{stage}/...`, which need
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from lambent.contracts.ports import Settings
@@ -17,7 +18,13 @@ LABEL = "execute-api"
 
 def base_host(settings: Settings) -> str:
     """The host and port below which hosts of APIs and sites lie: the endpoint's, `localhost` where that is an IP."""
-    parts = urlsplit(settings.endpoint)
+    return _base_host(settings.endpoint)
+
+
+@lru_cache(16)
+def _base_host(endpoint: str) -> str:
+    """As `base_host`. Every event of an API's function names its host."""
+    parts = urlsplit(endpoint)
     host = parts.hostname or "localhost"
     try:
         ipaddress.ip_address(host)
