@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from lambent.contracts.errors import ServiceError
+from lambent.services.cognito_idp.errors import LimitExceededException
 
 from .support import PoolCloud
 
@@ -34,10 +37,8 @@ async def test_a_code_proves_the_address_that_it_was_sent_to_and_no_other(auto_v
     for _ in range(5):  # as often as codes are sent in an hour
         await cloud.anyone("GetUserAttributeVerificationCode", AccessToken=token, AttributeName="email")
     code = await cloud.code(MINE)
-    try:
+    with contextlib.suppress(LimitExceededException):  # no further code is sent, but the change is made
         await change(cloud, token, email=THEIRS)
-    except ServiceError as error:
-        assert error.code == "LimitExceededException"
     with pytest.raises(ServiceError):
         await verify(cloud, token, code)
     assert (await shown(cloud, token))["email_verified"] == "false"
@@ -51,10 +52,8 @@ async def test_a_code_for_an_address_proves_no_pending_one() -> None:
     for _ in range(5):
         await cloud.anyone("GetUserAttributeVerificationCode", AccessToken=token, AttributeName="email")
     code = await cloud.code(MINE)
-    try:
+    with contextlib.suppress(LimitExceededException):  # no further code is sent, but the change is made
         await change(cloud, token, email=THEIRS)
-    except ServiceError as error:
-        assert error.code == "LimitExceededException"
     with pytest.raises(ServiceError):
         await verify(cloud, token, code)
     assert (await shown(cloud, token))["email"] == MINE

@@ -60,9 +60,15 @@ class Expression:
         """What it comes to. `known` are the values by id, `metrics` (label, series) of all metrics of the request,
         `times` the starts of all periods."""
         try:
-            return _Evaluation(known, metrics, times).visit(self._tree)
+            found = _Evaluation(known, metrics, times).visit(self._tree)
+            if any(isinstance(one, str) for one in _lines(found)):
+                raise TypeError
+            return found
         except RecursionError:
             raise ValidationError("Error in expression: it is nested too deeply.") from None
+        except (TypeError, AttributeError, ValueError, OverflowError):
+            # A text or a number where a function wants a series, a number that is none.
+            raise ValidationError("Error in expression: an argument is of the wrong type.") from None
 
 
 class _Evaluation:

@@ -139,18 +139,24 @@ def put_composite_alarm(ctx: Context, tx: Transaction, req: dict[str, Any]) -> N
             raise ValidationError(
                 f"Could not save the composite alarm as alarms [{child}] in the alarm rule do not exist"
             )
-        if child == req["AlarmName"] or _asks(ctx, tx, child, req["AlarmName"], 0):
-            raise ValidationError(f"The alarm rule has a cycle through {child}.")
+    if req["AlarmName"] in _asked(ctx, tx, children):
+        raise ValidationError(f"The alarm rule has a cycle through {req['AlarmName']}.")
     alarm = _put(ctx, tx, req, composite=True, children=children)
     events.look_at_composite(ctx.cloud, tx, alarm, None)
 
 
-def _asks(ctx: Context, tx: Reader, name: str, wanted: str, depth: int) -> bool:
-    """Whether the alarm `name` asks `wanted`, itself or through others."""
-    alarm = keys.alarms.get(tx, ctx.account, ctx.region, name)
-    if alarm is None or depth > _PAGE:
-        return False
-    return wanted in alarm.children or any(_asks(ctx, tx, child, wanted, depth + 1) for child in alarm.children)
+def _asked(ctx: Context, tx: Reader, names: tuple[str, ...]) -> set[str]:
+    """These alarms and all that they ask, themselves or through others. Each is looked at once: there may be a great
+    many ways to one."""
+    found: set[str] = set()
+    pending = list(names)
+    while pending:
+        name = pending.pop()
+        if name not in found:
+            found.add(name)
+            alarm = keys.alarms.get(tx, ctx.account, ctx.region, name)
+            pending.extend(alarm.children if alarm is not None else ())
+    return found
 
 
 @cloudwatch.operation(tx="read", unbuilt=("ChildrenOfAlarmName", "ParentsOfAlarmName"))
