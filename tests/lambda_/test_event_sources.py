@@ -227,6 +227,20 @@ def test_the_execution_role_must_be_allowed_to_read_a_stream_and_to_tell_of_fail
     with_queue(body)
 
 
+def test_what_is_told_of_failures_must_exist() -> None:
+    async def body(cloud: PollingCloud) -> None:
+        source = await cloud.stream()
+        await cloud.allow("*")
+        for missing in (f"{QUEUE}s", QUEUE.replace(":sqs:", ":sns:"), "arn:aws:s3:::nobodys-bucket"):
+            message = await refused(cloud.map(source, DestinationConfig={"OnFailure": {"Destination": missing}}))
+            assert message == f"The destination ARN {missing} is invalid."
+        await cloud.call("s3", "CreateBucket", Bucket="somebodys-bucket")
+        there = {"OnFailure": {"Destination": "arn:aws:s3:::somebodys-bucket"}}
+        assert (await cloud.map(source, DestinationConfig=there))["State"] == "Creating"
+
+    with_queue(body)
+
+
 def test_a_queue_must_hide_messages_as_long_as_the_function_may_run() -> None:
     async def body(cloud: PollingCloud) -> None:
         await cloud.call("lambda", "UpdateFunctionConfiguration", FunctionName="worker", Timeout=60)

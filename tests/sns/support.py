@@ -9,6 +9,7 @@ from typing import Any
 from lambent.bus.relay import Relay
 from lambent.contracts.errors import ServiceError
 from lambent.mail import Letter, letters
+from tests.lambda_.support import TRUST, zipped
 from tests.support import ACCOUNT, REGION, TestCloud
 
 SECOND_NS = 1_000_000_000
@@ -67,6 +68,15 @@ class SnsCloud(TestCloud):
             attributes["FifoQueue"] = "true"
         await self.call("sqs", "CreateQueue", QueueName=name, Attributes=attributes)
         return arn
+
+    async def function(self, name: str = "f") -> str:
+        """A function's ARN. Nothing runs it."""
+        arn = f"arn:aws:iam::{ACCOUNT}:role/runner"
+        if not any(role["RoleName"] == "runner" for role in (await self.call("iam", "ListRoles"))["Roles"]):
+            await self.call("iam", "CreateRole", RoleName="runner", AssumeRolePolicyDocument=json.dumps(TRUST))
+        params = {"Runtime": "python3.12", "Handler": "app.handler", "Role": arn, "Code": {"ZipFile": zipped()}}
+        made = await self.call("lambda", "CreateFunction", FunctionName=name, **params)
+        return str(made["FunctionArn"])
 
     async def subscribe(self, topic: str, endpoint: str, protocol: str = "sqs", **attributes: str) -> str:
         """A subscription's ARN."""

@@ -200,10 +200,10 @@ def test_a_function_gets_records() -> None:
 
         cloud.targets["lambda"] = Lambda()
         topic, dead = await cloud.topic(), await cloud.queue("dead")
-        function = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function:f"
+        function = await cloud.function()
         subscription = await cloud.subscribe(topic, function, "lambda")
         policy = json.dumps({"deadLetterTargetArn": dead})
-        await cloud.subscribe(topic, f"{function}gone", "lambda", RedrivePolicy=policy)
+        await cloud.subscribe(topic, await cloud.function("gone"), "lambda", RedrivePolicy=policy)
         await cloud.sns("Publish", TopicArn=topic, Message="hello")
         (event,) = taken
         assert (event.target, event.principal, event.source) == (function, "sns.amazonaws.com", topic)

@@ -389,7 +389,7 @@ def test_members_of_a_functions_event() -> None:
     async def run() -> None:
         cloud = await SnsCloud.begin()
         topic, subscription = await cloud.topic(), ""
-        subscription = await cloud.subscribe(topic, "arn:aws:lambda:us-east-1:000000000000:function:f", "lambda")
+        subscription = await cloud.subscribe(topic, await cloud.function(), "lambda")
         message = Message(id="i", topic=topic, text="Hello world.", published_ms=0, subject="s")
 
         def read(tx: Any) -> Any:

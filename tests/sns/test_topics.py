@@ -11,6 +11,7 @@ import pytest
 from lambent.contracts.caller import ANONYMOUS, Caller, Principal
 from lambent.contracts.errors import ServiceError
 from lambent.services.sns import opt_out
+from tests.lambda_.support import TRUST
 from tests.support import ACCOUNT, REGION
 
 from .support import SnsCloud
@@ -224,7 +225,7 @@ def test_who_may_publish() -> None:
         )
         statement = {
             "Effect": "Allow",
-            "Principal": {"AWS": stranger.arn},
+            "Principal": {"AWS": "arn:aws:iam::111111111111:root"},
             "Action": "sns:Publish",
             "Resource": topic,
         }
@@ -236,6 +237,36 @@ def test_who_may_publish() -> None:
         await cloud.sns("SetTopicAttributes", TopicArn=topic, AttributeName="Policy", AttributeValue=denied)
         error = await cloud.error("Publish", TopicArn=topic, Message="m")
         assert "explicit deny" in error["Message"]
+
+    asyncio.run(run())
+
+
+def test_a_policy_names_users_and_roles_that_exist() -> None:
+    async def run() -> None:
+        cloud = await SnsCloud.begin()
+        topic = await cloud.topic()
+        arn = f"arn:aws:iam::{ACCOUNT}:role/nobody"
+        statement = {"Effect": "Allow", "Principal": {"AWS": arn}, "Action": "sns:Publish", "Resource": topic}
+        policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+        unknown = {"Code": "InvalidParameter", "Message": "Invalid parameter: Policy Error: PrincipalNotFound"}
+        given = {"TopicArn": topic, "AttributeName": "Policy", "AttributeValue": policy}
+        assert await cloud.error("SetTopicAttributes", **given) == unknown
+        assert await cloud.error("CreateTopic", Name="x", Attributes={"Policy": policy}) == unknown
+        await cloud.call("iam", "CreateRole", RoleName="nobody", AssumeRolePolicyDocument=json.dumps(TRUST))
+        await cloud.sns("SetTopicAttributes", **given)
+
+    asyncio.run(run())
+
+
+def test_a_function_that_is_not_there_is_not_subscribed() -> None:
+    async def run() -> None:
+        cloud = await SnsCloud.begin()
+        topic = await cloud.topic()
+        function = await cloud.function("there")
+        wrong = {"TopicArn": topic, "Protocol": "lambda", "Endpoint": f"{function}s"}
+        unknown = {"Code": "InvalidParameter", "Message": "Invalid parameter: Lambda endpoint ARN"}
+        assert await cloud.error("Subscribe", **wrong) == unknown
+        await cloud.subscribe(topic, function, "lambda")
 
     asyncio.run(run())
 

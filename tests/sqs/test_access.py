@@ -63,6 +63,9 @@ async def test_a_queues_policy_lets_in_and_keeps_out() -> None:
     await send_as(cloud, root(OTHER))
     with pytest.raises(ServiceError, match="not authorized"):
         await cloud.call("sqs", "ReceiveMessage", root(OTHER), QueueUrl=url("q"))
+    unknown = allow(cloud, Principal={"AWS": user().arn}, Action="SQS:SendMessage")
+    assert await refused(unknown) == ("InvalidAttributeValue", "Invalid value for the parameter Policy.")
+    await cloud.call("iam", "CreateUser", UserName="somebody")
     await allow(cloud, Principal={"AWS": user().arn}, Action=["SQS:SendMessage", "sqs:GetQueueUrl"])
     await send_as(cloud, user())
     found = await cloud.call("sqs", "GetQueueUrl", user(), QueueName="q", QueueOwnerAWSAccountId=ACCOUNT)
@@ -86,6 +89,7 @@ async def test_a_policy_may_let_in_who_does_not_sign() -> None:
 
 async def test_a_batch_asks_for_the_same_permission() -> None:
     cloud = await queue()
+    await cloud.call("iam", "CreateUser", UserName="somebody")
     await allow(cloud, Principal={"AWS": user().arn}, Action=["sqs:SendMessage", "sqs:DeleteMessage"])
     entries = [{"Id": "1", "MessageBody": "x"}]
     await cloud.call("sqs", "SendMessageBatch", user(), QueueUrl=url("q"), Entries=entries)

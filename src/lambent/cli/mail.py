@@ -76,7 +76,11 @@ def show(
         print(json.dumps(letter, indent=2))
         return
     head = {"From": letter["sender"], "To": letter["to"], "Date": _when(letter), "Subject": letter["subject"]}
-    details = {name: value for name, value in letter["details"].items() if name not in ("From", "Token")}
+    details = {
+        name: value
+        for name, value in letter["details"].items()
+        if name not in ("From", "Token") and not (value.startswith("http") and value in letter["body"])
+    }
     for name, value in {**head, **details}.items():
         if value:
             print(f"{name}: {_plain(value)}")

@@ -9,8 +9,8 @@ from typing import Any, Final
 import orjson
 from msgspec.structs import replace
 
-from lambent.contracts.ports import Reader
-from lambent.policy import MalformedPolicyDocument, parse_document
+from lambent.contracts.ports import Directory, Reader
+from lambent.policy import MalformedPolicyDocument, named_principals, parse_document
 
 from . import archiving, keys, retrying
 from .errors import invalid
@@ -144,6 +144,14 @@ def read_policy(text: str) -> str:
             if service.lower() not in ("sns", "*") or (action != "*" and not _is_action(operation)):
                 raise invalid("Policy statement action out of service scope!")
     return text
+
+
+def check_principals(tx: Reader, directory: Directory, topic: Topic) -> None:
+    """The users and roles that a topic's policy names exist."""
+    statements = orjson.loads(topic.policy)["Statement"] if topic.policy else []
+    for statement in statements if isinstance(statements, list) else [statements]:
+        if not all(directory.principal_exists(tx, arn) for arn in named_principals(statement)):
+            raise invalid("Policy Error: PrincipalNotFound")
 
 
 def _is_action(name: str) -> bool:

@@ -9,7 +9,8 @@ import orjson
 from msgspec.structs import replace
 
 from lambent.contracts import arn
-from lambent.contracts.errors import NotBuilt
+from lambent.contracts.caller import root
+from lambent.contracts.errors import NotBuilt, ServiceError
 from lambent.contracts.ports import Cloud, Reader, Transaction
 from lambent.kit import calling
 
@@ -63,6 +64,19 @@ def check_endpoint(tx: Reader, topic: Topic, protocol: str, endpoint: str) -> No
             raise InvalidParameter(f"Invalid SMS endpoint: {endpoint}")
     else:
         _check_device(tx, endpoint)
+
+
+async def check_function(cloud: Cloud, endpoint: str) -> None:
+    """The function exists. Whether it lets SNS in is asked when there is a message."""
+    _check_arn(endpoint, "lambda", "Lambda endpoint ARN")
+    place = arn.parse(endpoint)
+    asked = {"FunctionName": endpoint}
+    try:
+        await cloud.api.call(root(place.account), place.region, "lambda", "GetFunctionConfiguration", asked)
+    except ServiceError as error:
+        if error.status >= 500:
+            raise
+        raise invalid("Lambda endpoint ARN") from None
 
 
 def is_number(text: str) -> bool:

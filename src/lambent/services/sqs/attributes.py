@@ -8,8 +8,8 @@ from typing import Any, Final, NamedTuple
 
 from msgspec.structs import replace
 
-from lambent.contracts.ports import Reader
-from lambent.policy import MalformedPolicyDocument, parse_document
+from lambent.contracts.ports import Directory, Reader
+from lambent.policy import MalformedPolicyDocument, named_principals, parse_document
 
 from . import keys
 from .books import counts
@@ -142,6 +142,14 @@ def _policy(tx: Reader, queue: Queue, text: str) -> dict[str, Any]:
                 f"{ACTIONS_MAX}"
             )
     return {"policy": text}
+
+
+def check_principals(tx: Reader, directory: Directory, given: Mapping[str, Any]) -> None:
+    """The users and roles that a policy among attributes names exist. `change` has read it before."""
+    statements = json.loads(given["Policy"])["Statement"] if given.get("Policy") else []
+    for statement in statements if isinstance(statements, list) else [statements]:
+        if not all(directory.principal_exists(tx, arn) for arn in named_principals(statement)):
+            raise _bad("Policy")
 
 
 def _kms(tx: Reader, queue: Queue, text: str) -> dict[str, Any]:

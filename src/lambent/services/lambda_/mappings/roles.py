@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from lambent.contracts import arn
-from lambent.contracts.caller import Caller
+from lambent.contracts.caller import Caller, root
 from lambent.contracts.errors import ServiceError
 from lambent.contracts.ports import Cloud, Reader
 
@@ -15,6 +15,7 @@ from ..model import Config
 from .model import Mapping
 
 NO_QUEUE: Final = frozenset(("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"))
+_MISSING: Final = NO_QUEUE | {"NotFound", "NoSuchBucket", "404"}
 _DENIED: Final = frozenset(("AccessDenied", "AccessDeniedException"))
 _STREAM_ACTIONS: Final = ("GetRecords", "GetShardIterator", "DescribeStream", "ListStreams")
 
@@ -114,6 +115,24 @@ async def _check_destination(cloud: Cloud, caller: Caller, destination: str) -> 
     }[service]
     if not await _may(cloud, caller, f"{service}:{action}", resource):
         raise _no_permission(action, shown)
+    if not await _exists(cloud, destination):
+        raise InvalidParameterValueException(f"The destination ARN {destination} is invalid.")
+
+
+async def _exists(cloud: Cloud, destination: str) -> bool:
+    """Whether there is such a queue, topic or bucket. A bucket's ARN says neither region nor owner: any may be."""
+    place = arn.parse(destination)
+    operation, params = {
+        "sqs": ("GetQueueAttributes", {"QueueUrl": queue_url(cloud, destination)}),
+        "sns": ("GetTopicAttributes", {"TopicArn": destination}),
+        "s3": ("HeadBucket", {"Bucket": place.resource}),
+    }[place.service]
+    owner, region = root(place.account or cloud.settings.account), place.region or cloud.settings.region
+    try:
+        await cloud.api.call(owner, region, place.service, operation, params)
+    except ServiceError as error:
+        return error.code not in _MISSING
+    return True
 
 
 async def _may(cloud: Cloud, caller: Caller, action: str, resource: str, policy: str | None = None) -> bool:

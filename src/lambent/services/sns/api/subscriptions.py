@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from lambent.contracts import arn
@@ -23,8 +24,15 @@ def _authorize_subscribe(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[
     return [question._replace(conditions={**question.conditions, **conditions})]
 
 
-@sns.operation(tx="write", authorize=_authorize_subscribe)
-def subscribe(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
+@sns.operation(tx="none", authorize=_authorize_subscribe)
+async def subscribe(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    if req["Protocol"] == "lambda":
+        await subscribing.check_function(ctx.cloud, req.get("Endpoint") or "")
+    answer: dict[str, Any] = await ctx.cloud.store.write(partial(_subscribe, ctx, req))
+    return answer
+
+
+def _subscribe(ctx: Context, req: dict[str, Any], tx: Transaction) -> dict[str, Any]:
     topic = keys.get_topic(tx, topic_arn(ctx, req))
     protocol, endpoint = req["Protocol"], req.get("Endpoint") or ""
     subscribing.check_endpoint(tx, topic, protocol, endpoint)

@@ -44,6 +44,7 @@ def create_topic(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str
     )
     for attribute, value in attributes.items():
         topic = settings.change(topic, attribute, value, ctx.now_ms, creating=True)
+    settings.check_principals(tx, ctx.cloud.directory, topic)
     if "DataProtectionPolicy" in req:
         topic = replace(topic, protection=_protection(req["DataProtectionPolicy"]))
     if existing is None:
@@ -92,7 +93,10 @@ def get_topic_attributes(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[
 def set_topic_attributes(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
     topic = keys.get_topic(tx, topic_arn(ctx, req))
     name = req.get("AttributeName") or ""
-    keys.put_topic(tx, settings.change(topic, name, req.get("AttributeValue") or "", ctx.now_ms, creating=False))
+    changed = settings.change(topic, name, req.get("AttributeValue") or "", ctx.now_ms, creating=False)
+    if name == "Policy":
+        settings.check_principals(tx, ctx.cloud.directory, changed)
+    keys.put_topic(tx, changed)
 
 
 @sns.operation(tx="read")

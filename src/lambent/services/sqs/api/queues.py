@@ -90,6 +90,7 @@ def create_queue(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str
         tags=tags,
     )
     queue = attributes.change(tx, blank, given)
+    attributes.check_principals(tx, ctx.cloud.directory, given)
     _put(tx, None, queue)
     emit_sweep(tx, queue, ctx.now_ms + queue.retention_s * 1000)
     return {"QueueUrl": url_of(ctx, queue)}
@@ -133,6 +134,7 @@ def set_queue_attributes(ctx: Context, tx: Transaction, req: dict[str, Any]) -> 
     if not given:
         raise missing("Attribute.Name")
     changed = attributes.change(tx, queue, {name: str(value) for name, value in given.items()})
+    attributes.check_principals(tx, ctx.cloud.directory, given)
     changed = replace(changed, modified_ms=ctx.now_ms)
     if changed.retention_s < queue.retention_s:
         changed = replace(changed, sweeper=queue.sweeper + 1)
