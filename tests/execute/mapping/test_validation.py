@@ -158,3 +158,34 @@ _BODIES = st.recursive(
 @settings(max_examples=30, deadline=None)
 def test_the_bounded_keywords_mean_what_they_did(schema: Any, body: Any) -> None:
     assert bool(_faults(schema, body)) is not jsonschema.Draft4Validator(schema).is_valid(body)
+
+
+@pytest.mark.parametrize(
+    ("schema", "body", "said"),
+    [
+        ({"minimum": 0}, -1, "numeric instance is lower than the required minimum (minimum: 0, found: -1)"),
+        (
+            {"maximum": 2},
+            10**30,
+            f"numeric instance is greater than the required maximum (maximum: 2, found: {10**30})",
+        ),
+        (
+            {"minimum": 3, "exclusiveMinimum": True},
+            3,
+            "numeric instance is not strictly greater than the required minimum 3",
+        ),
+        ({"minLength": 2}, "a", 'string "a" is too short (length: 1, required minimum: 2)'),
+        ({"maxLength": 1}, "ab", 'string "ab" is too long (length: 2, maximum allowed: 1)'),
+        ({"maxItems": 1}, [1, 2], "array is too long: must have at most 1 elements but instance has 2 elements"),
+        ({"pattern": "^a"}, "b", 'ECMA 262 regex "^a" does not match input string "b"'),
+        (
+            {"properties": {"a": {}}, "additionalProperties": False},
+            {"a": 1, "c": 1, "b": 1},
+            'object instance has properties which are not allowed by the schema: ["b","c"]',
+        ),
+        ({"multipleOf": 2}, 3, "remainder of division is not zero (3 / 2)"),
+        ({"enum": [1]}, 10**30, f"instance value ({10**30}) not found in enum (possible values: [1])"),
+    ],
+)
+def test_faults_are_told_in_the_words_of_the_library_that_aws_uses(schema: Any, body: Any, said: str) -> None:
+    assert _faults(schema, body) == [said]

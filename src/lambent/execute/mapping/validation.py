@@ -8,6 +8,7 @@ by its references nor a runaway `pattern` holds the event loop; what exceeds it 
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
@@ -192,7 +193,7 @@ def _pattern(validator: Any, pattern: Any, instance: Any, schema: Any) -> Iterat
     if isinstance(instance, str) and not patterns.found(
         patterns.compiled(pattern), instance, validator.format_checker.budget
     ):
-        yield _fault(f"{instance[:100]!r} does not match {pattern!r}")
+        yield _fault(f'ECMA 262 regex "{pattern}" does not match input string "{instance[:100]}"')
 
 
 def _pattern_properties(validator: Any, properties: Any, instance: Any, schema: Any) -> Iterator[Any]:
@@ -220,6 +221,10 @@ def _additional_properties(plain: Any) -> Any:
             for name, item in instance.items()
             if name not in known and not any(patterns.found(pattern, name, budget) for pattern in compiled)
         }
+        if extras and value is False:
+            names = orjson.dumps(sorted(extras)).decode()
+            yield _fault(f"object instance has properties which are not allowed by the schema: {names}")
+            return
         yield from plain(validator, value, extras, {})
 
     return check
@@ -268,9 +273,49 @@ def _sentence(fault: Any) -> str:
             kind = "null" if instance is None else _KINDS.get(type(instance), "any")
             return f"instance type ({kind}) does not match any allowed primitive type (allowed: {allowed})"
         case "enum":
-            choices = orjson.dumps(value).decode()
-            return f"instance value ({orjson.dumps(instance).decode()}) not found in enum (possible values: {choices})"
-    return str(fault.message)[:500]
+            choices = _shown(value)
+            return f"instance value ({_shown(instance)}) not found in enum (possible values: {choices})"
+    said = _SENTENCES.get(fault.validator)
+    return (said(fault) if said is not None else str(fault.message))[:500]
+
+
+def _shown(value: Any) -> str:
+    """A value as JSON, also a whole number beyond 64 bits."""
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+def _limit(side: str, name: str, opposite: str) -> Callable[[Any], str]:
+    """What is said of a number beyond its limit, or at one that it may not reach."""
+
+    def say(fault: Any) -> str:
+        shown = _shown(fault.validator_value)
+        if fault.schema.get(f"exclusive{name.capitalize()}") is True and fault.instance == fault.validator_value:
+            return f"numeric instance is not strictly {opposite} than the required {name} {shown}"
+        return f"numeric instance is {side} than the required {name} ({name}: {shown}, found: {_shown(fault.instance)})"
+
+    return say
+
+
+def _sized(words: str) -> Callable[[Any], str]:
+    """What is said of a size, from words with `{found}`, `{value}` and `{shown}` (the text itself)."""
+    return lambda fault: words.format(
+        found=len(fault.instance), value=fault.validator_value, shown=str(fault.instance)[:100]
+    )
+
+
+_SENTENCES: Final[Mapping[str, Callable[[Any], str]]] = {
+    "minimum": _limit("lower", "minimum", "greater"),
+    "maximum": _limit("greater", "maximum", "lower"),
+    "minLength": _sized('string "{shown}" is too short (length: {found}, required minimum: {value})'),
+    "maxLength": _sized('string "{shown}" is too long (length: {found}, maximum allowed: {value})'),
+    "minItems": _sized("array is too short: must have at least {value} elements but instance has {found} elements"),
+    "maxItems": _sized("array is too long: must have at most {value} elements but instance has {found} elements"),
+    "minProperties": _sized("object has too few properties (found {found} but schema requires at least {value})"),
+    "maxProperties": _sized("object has too many properties (found {found} but schema requires at most {value})"),
+    "multipleOf": lambda fault: f"remainder of division is not zero ({fault.instance} / {fault.validator_value})",
+    "anyOf": lambda fault: f"instance failed to match at least one required schema among {len(fault.validator_value)}",
+    "not": lambda fault: "instance matched a schema which it should not have matched",
+}
 
 
 def fault_text(faults: list[str]) -> str:
