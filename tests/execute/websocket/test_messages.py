@@ -38,7 +38,7 @@ def test_events_have_the_form_of_aws() -> None:
             "requestTimeEpoch": at_ms,
             "identity": {"userAgent": "tests", "sourceIp": "192.0.2.1"},
             "requestId": context["requestId"],
-            "domainName": f"{chat.api}.execute-api.localhost:4566",
+            "domainName": f"127.0.0.1:4566/_aws/execute-api/{chat.api}",
             "connectionId": client.id,
             "apiId": chat.api,
         }

@@ -14,8 +14,8 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):
-    """A client. `domain` stands before the stage in the URL by which it came, with the port: what a function puts
-    before `/{stage}` to reach the management API. `identity` is shown in events; `authorizer` is what the authorizer of
+    """A client. `host` is what it asked for, with the port; `domain` what a function puts before `/{stage}` to reach
+    the management API. `identity` is shown in events; `authorizer` is what the authorizer of
     $connect handed on, None without one."""
 
     id: str
@@ -23,6 +23,7 @@ class Client(msgspec.Struct, frozen=True, kw_only=True):
     stage: str
     account: str
     region: str
+    host: str
     domain: str
     connected_ms: int
     identity: dict[str, Any]

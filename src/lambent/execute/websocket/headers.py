@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from lambent.contracts.http import Request
 from lambent.contracts.ports import Cloud
@@ -14,26 +14,35 @@ _HIDDEN = frozenset(("connection", "upgrade", "host", "x-forwarded-for", "x-forw
 
 
 def domain_of(cloud: Cloud, request: Request, found: Found) -> str:
-    """What stands between `://` and `/{stage}` in the URL by which a client came, the port included: a function that
-    puts a scheme before it and the stage behind it has the address of the management API. For the form without name
-    resolution that is `{host}:{port}/_aws/execute-api/{api}`."""
-    host = request.headers.get("host", "") or api_host(cloud.settings, found.api, found.region)
+    """What a function puts between a scheme and `/{stage}` to have the address of the management API, the port
+    included. It is the host by which the client came; but names below `localhost` are found by browsers, not where
+    functions run (there is no resolver), so for them, and for the form without name resolution, it is
+    `{address}:{port}/_aws/execute-api/{api}`."""
+    host = host_of(cloud, request, found)
     if request.path.startswith(PATH_PREFIX):
         return f"{host}{PATH_PREFIX}{found.api}"
+    if request.host.endswith(".localhost") or not request.host:
+        port = urlsplit(cloud.settings.endpoint).port
+        return f"127.0.0.1{f':{port}' if port else ''}{PATH_PREFIX}{found.api}"
     return host
 
 
-def headers_of(request: Request, domain: str) -> dict[str, list[str]]:
+def host_of(cloud: Cloud, request: Request, found: Found) -> str:
+    """The host and port that a client asked for."""
+    return request.headers.get("host", "") or api_host(cloud.settings, found.api, found.region)
+
+
+def headers_of(request: Request, host: str) -> dict[str, list[str]]:
     """The headers of a handshake with their values, as AWS writes the names; those of the connection are not shown."""
-    found = {"Host": [domain.partition("/")[0]]}
+    shown = {"Host": [host]}
     for name, text in request.headers.items():
         if name not in _HIDDEN:
-            found[_shown(name)] = [text]
+            shown[_shown(name)] = [text]
     before = request.headers.get("x-forwarded-for", "")
-    found["X-Forwarded-For"] = [f"{before}, {request.peer}" if before else request.peer]
-    found["X-Forwarded-Port"] = [domain.partition("/")[0].rpartition(":")[2] if ":" in domain else "80"]
-    found["X-Forwarded-Proto"] = ["https" if request.secure else "http"]
-    return found
+    shown["X-Forwarded-For"] = [f"{before}, {request.peer}" if before else request.peer]
+    shown["X-Forwarded-Port"] = [host.rpartition(":")[2] if ":" in host else "80"]
+    shown["X-Forwarded-Proto"] = ["https" if request.secure else "http"]
+    return shown
 
 
 def _shown(name: str) -> str:

@@ -29,7 +29,7 @@ from . import api_keys, integrations
 from .authorize import Asked, authorize
 from .call import Call, check_body, response_body, scope_of
 from .client import Client, Happening, happening
-from .headers import domain_of, headers_of, query_of
+from .headers import domain_of, headers_of, host_of, query_of
 from .measuring import Record
 from .plan import Plan, Plans, Step, limits
 from .refusals import Failed, Refusal, error_frame
@@ -105,6 +105,7 @@ class Service:
             stage=stage.name,
             account=found.account,
             region=found.region,
+            host=host_of(self._cloud, request, found),
             domain=domain_of(self._cloud, request, found),
             connected_ms=now_ns // 1_000_000,
             identity=identity,
@@ -150,7 +151,7 @@ class Service:
             event = record.event = msgspec.structs.replace(event, client=client)
             if step.integration is None:
                 return client, Answer(200, {}, b"")
-            headers, query = headers_of(request, client.domain), query_of(request)
+            headers, query = headers_of(request, client.host), query_of(request)
             scope = scope_of(stage, event, b"", headers, query)
             record.begun()
             answer = await integrations.run(
@@ -177,7 +178,7 @@ class Service:
         """The client with what its authorizer handed on; raises `Refusal`."""
         client = event.client
         self._throttle(stage, client, CONNECT, Refusal(429, "Too Many Requests"))
-        headers, query = headers_of(request, client.domain), query_of(request)
+        headers, query = headers_of(request, client.host), query_of(request)
         scope = scope_of(stage, event, b"", headers, query)
         context, identity = await authorize(Asked(self._room, request, client, stage, scope), step)
         client = msgspec.structs.replace(client, authorizer=context, identity={**identity, **client.identity})
@@ -270,7 +271,7 @@ class Service:
         if stage is None or step is None or step.integration is None:
             return
         event = happening(self._cloud.ids, self.clock.now_ns(), client, "DISCONNECT", DISCONNECT, code, reason)
-        headers = {"Host": [client.domain], "x-api-key": [""], "X-Forwarded-For": [""], "x-restapi": [""]}
+        headers = {"Host": [client.host], "x-api-key": [""], "X-Forwarded-For": [""], "x-restapi": [""]}
         scope = scope_of(stage, event, b"", headers)
         record = Record(self._room, event)
         try:
