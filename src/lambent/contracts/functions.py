@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 
-class FunctionSpec(msgspec.Struct, frozen=True, kw_only=True):
+class FunctionSpec(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """Everything an execution environment depends on; environments are pooled by equality of this value.
 
     `arn` is the qualified ARN of the version; `code` and `layers` are names of blobs (zip archives; layers in the

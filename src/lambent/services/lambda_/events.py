@@ -84,6 +84,7 @@ class LambdaTarget:
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
+        self._answers = policies.Answers(cloud)
 
     async def deliver(self, delivery: Delivery) -> None:
         """Run the function on an event. Repeating is safe in the way it is on AWS: the function may run twice."""
@@ -121,7 +122,7 @@ class LambdaTarget:
         return _Job(delivery, runnable, settings, event.attributes.get("request_id") or delivery.id)
 
     def _ask(self, tx: Reader, ref: Ref, principal: str, source: str, account: str) -> None:
-        if not policies.service_may_invoke(self._cloud, tx, ref, principal, source, account):
+        if not self._answers.service_may_invoke(tx, ref, principal, source, account):
             raise Undeliverable(f"The policy of {ref.qualified} does not let {principal} invoke it from {source}.")
 
     async def _run(self, job: _Job, age_s: float) -> Outcome:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from lambent.contracts import arn
@@ -58,6 +59,7 @@ def ref(ctx: Context, req: dict[str, Any]) -> Ref:
     return Ref(found["account"] or ctx.account, region, found["name"], qualifier or derived)
 
 
+@lru_cache(4096)
 def from_arn(text: str) -> Ref | None:
     """What a function's full ARN names; None when it is no such ARN."""
     try:

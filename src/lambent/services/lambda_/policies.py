@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import Any, Final
 
 import orjson
 from msgspec.structs import replace
@@ -16,6 +16,7 @@ from .errors import InvalidParameterValueException, ResourceConflictException, R
 from .model import LATEST, PolicyRecord
 from .names import Ref
 
+ANSWERS_MAX: Final = 4096
 _SERVICE = re.compile(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.(amazonaws\.com|amazonaws\.com\.cn|amazon\.com)")
 _IAM = re.compile(r"arn:aws[a-z-]*:(iam|sts)::\d{12}:.+")
 
@@ -27,9 +28,12 @@ def document(policy: PolicyRecord) -> str:
 
 def of_function(tx: Reader, ref: Ref) -> str | None:
     """The policy document that a call of `ref` is checked against: that of the qualifier itself."""
-    qualifier = "" if ref.qualifier == LATEST else ref.qualifier
-    policy = keys.policies.get(tx, *ref.place, qualifier)
+    policy = _record(tx, ref)
     return None if policy is None else document(policy)
+
+
+def _record(tx: Reader, ref: Ref) -> PolicyRecord | None:
+    return keys.policies.get(tx, *ref.place, "" if ref.qualifier == LATEST else ref.qualifier)
 
 
 def with_statement(policy: PolicyRecord | None, statement: dict[str, Any], revision: str) -> PolicyRecord:
@@ -107,21 +111,43 @@ def _principal(text: str) -> str | dict[str, str]:
     )
 
 
-def service_may_invoke(cloud: Cloud, tx: Reader, ref: Ref, principal: str, source: str, account: str) -> bool:
-    """Whether the function's policy lets a service in on behalf of `source` (an ARN) of `account`."""
-    policy = of_function(tx, ref)
-    if policy is None:
-        return False
-    conditions = {"aws:sourcearn": source, "aws:sourceaccount": account}
-    name, _, domain = principal.partition(".")
-    # AWS knows some services under the name of their region too, and lets either in.
-    for asking in (principal, f"{name}.{ref.region}.{domain}"):
-        caller = service_caller(asking, ref.account)
-        decision = cloud.guard.decide(
-            tx, caller, "lambda:InvokeFunction", ref.qualified, conditions, policy, ref.account
-        )
-        if decision.allowed:
-            return True
-        if decision.explicit:
+class Answers:
+    """What functions' policies say about services. The same question about the same policy is answered once: of each
+    call of a function for an API, a third went into that."""
+
+    def __init__(self, cloud: Cloud) -> None:
+        self._cloud = cloud
+        self._known: dict[tuple[Ref, str, str, str], tuple[PolicyRecord, bool]] = {}
+
+    def service_may_invoke(self, tx: Reader, ref: Ref, principal: str, source: str, account: str) -> bool:
+        """Whether the function's policy lets a service in on behalf of `source` (an ARN) of `account`."""
+        policy = _record(tx, ref)
+        if policy is None:
             return False
-    return False
+        question = (ref, principal, source, account)
+        known = self._known.get(question)
+        # Records of the same bytes are one object; another object is only asked once more.
+        if known is not None and known[0] is policy:
+            return known[1]
+        answer = self._ask(tx, policy, question)
+        if len(self._known) >= ANSWERS_MAX:
+            self._known.clear()
+        self._known[question] = (policy, answer)
+        return answer
+
+    def _ask(self, tx: Reader, policy: PolicyRecord, question: tuple[Ref, str, str, str]) -> bool:
+        ref, principal, source, account = question
+        # Nothing else may be told to the guard: its answer is kept for as long as the policy is the same.
+        conditions = {"aws:sourcearn": source, "aws:sourceaccount": account}
+        name, _, domain = principal.partition(".")
+        # AWS knows some services under the name of their region too, and lets either in.
+        for asking in (principal, f"{name}.{ref.region}.{domain}"):
+            caller = service_caller(asking, ref.account)
+            decision = self._cloud.guard.decide(
+                tx, caller, "lambda:InvokeFunction", ref.qualified, conditions, document(policy), ref.account
+            )
+            if decision.allowed:
+                return True
+            if decision.explicit:
+                return False
+        return False

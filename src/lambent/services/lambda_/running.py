@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from lambent.contracts import arn
 from lambent.contracts.functions import FunctionSpec
@@ -13,6 +13,10 @@ from . import keys
 from .keys import Resolved
 from .model import LATEST, Config, FunctionRecord
 from .names import Ref
+
+SPECS_MAX: Final = 2048
+# A pure derivation of immutable records, by their identity, which an entry keeps alive: it can be dropped at any time.
+_specs: dict[int, tuple[FunctionRecord, Config, FunctionSpec]] = {}
 
 
 class Runnable(NamedTuple):
@@ -38,7 +42,18 @@ def choose(tx: Reader, ref: Ref, ids: Ids) -> Runnable:
 
 
 def spec(function: FunctionRecord, config: Config) -> FunctionSpec:
-    """What the compute room needs to know of a version."""
+    """What the compute room needs to know of a version. It is the same object for the same records, mostly."""
+    known = _specs.get(id(config))
+    if known is not None and known[0] is function and known[1] is config:
+        return known[2]
+    made = _spec(function, config)
+    if len(_specs) >= SPECS_MAX:
+        _specs.clear()
+    _specs[id(config)] = (function, config, made)
+    return made
+
+
+def _spec(function: FunctionRecord, config: Config) -> FunctionSpec:
     owner = arn.parse(function.arn)
     return FunctionSpec(
         arn=f"{function.arn}:{config.version}",
@@ -82,5 +97,5 @@ def trace_header(cloud: Cloud, given: str = "") -> str:
     """The X-Ray trace header of a call: the caller's own, else a new one, which is not sampled."""
     if given:
         return given
-    root = f"1-{cloud.clock.now_ns() // 1_000_000_000:08x}-{cloud.ids.hex(24)}"
-    return f"Root={root};Parent={cloud.ids.hex(16)};Sampled=0"
+    digits = cloud.ids.hex(40)
+    return f"Root=1-{cloud.clock.now_ns() // 1_000_000_000:08x}-{digits[:24]};Parent={digits[24:]};Sampled=0"
