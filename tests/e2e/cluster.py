@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import json
 from collections.abc import Callable, Iterator
@@ -11,6 +12,9 @@ from typing import Any
 
 import pytest
 
+from lambent.contracts.clock import SystemClock
+from lambent.contracts.ids import Ids
+from lambent.kv.table import Table
 from tests.blobs.seaweed import find_binary
 from tests.blobs.seaweed import started as started_seaweed
 from tests.kv.postgres_cluster import find_binaries, started
@@ -26,7 +30,8 @@ NODES = 3
 class Nodes:
     """Nodes of one cloud. Calls go round them: `cloud.client("sns")` is a client of the next one."""
 
-    def __init__(self, make: Callable[[str], Node]) -> None:
+    def __init__(self, store: str, make: Callable[[str], Node]) -> None:
+        self.store = store
         self.all = [make(f"node{number}") for number in range(NODES)]
         self._turn = itertools.count()
 
@@ -36,6 +41,19 @@ class Nodes:
     def client(self, service: str) -> Any:
         """A client of the next node."""
         return self.all[next(self._turn) % NODES].client(service)
+
+    def rows(self, table: Table[Any]) -> list[tuple[Any, ...]]:
+        """The parts of the keys of a table, as they lie in the store."""
+        from lambent.kv.engines.postgres import PostgresStore  # deferred: an optional dependency
+
+        async def read() -> list[tuple[Any, ...]]:
+            store = PostgresStore(self.store, SystemClock(), Ids())
+            try:
+                return await store.read(lambda tx: [table.parts(key) for key, _ in table.scan(tx)])
+            finally:
+                await store.close()
+
+        return asyncio.run(read())
 
     def settle(self) -> None:
         """Wait until every node sees all others, and no dead one."""
@@ -57,7 +75,7 @@ def three_nodes(folder: Path, *options: str) -> Iterator[Nodes]:
             stack.callback(node.stop)
             return node.start()
 
-        yield Nodes(make)
+        yield Nodes(store, make)
 
 
 def queue(cloud: Nodes, name: str, *services: str, **attributes: str) -> tuple[str, str]:

@@ -18,6 +18,8 @@ from botocore.exceptions import ClientError
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection
 
+from lambent.services.apigateway.connections import keys
+
 from .cluster import NODES, Nodes, needs_servers, three_nodes
 from .node import REGION, Node, eventually
 from .test_cognito import PASSWORD, code_of, pool_and_client, sign_in_by_srp
@@ -246,6 +248,8 @@ def test_websocket_clients_of_nodes_that_leave_and_nodes_that_die(cloud: Nodes) 
             there.recv(20)
         eventually(lambda: _post(cloud[0], api, ids[1]) == "GoneException", 20)
         assert _people(cloud[0]) == set(ids[:2])
+        eventually(lambda: [parts[-1] for parts in cloud.rows(keys.of_node)] == ids[:1], 20)
+        assert [parts[-1] for parts in cloud.rows(keys.connections)] == ids[:1]
         assert _post(cloud[0], api, ids[0]) == "done"
         assert here.recv(20) == "hello"
     for node in cloud.all[1:]:
