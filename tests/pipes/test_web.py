@@ -102,6 +102,9 @@ def test_a_method_of_an_api_enriches() -> None:
         assert [json.loads(text) for text in await cloud.out()] == [{"double": 8}, {"double": 10}]
         (event,) = cloud.given
         assert event["pathParameters"] == {"kind": "orders"}
+        sent = {name.lower(): value for name, value in event["headers"].items()}
+        assert sent["x-amz-source-arn"] == f"arn:aws:pipes:{REGION}:{ACCOUNT}:pipe/p"
+        assert (sent["x-amz-source-account"], sent["content-type"]) == (ACCOUNT, "application/json")
         assert event["requestContext"]["identity"]["userArn"].startswith(f"arn:aws:sts::{ACCOUNT}:assumed-role/piper/")
         assert await cloud.depth() == (0, 0)
 

@@ -53,12 +53,14 @@ class EventsTarget:
         else:
             await self._cloud.store.write(lambda tx: self._work(tx, delivery, task, now_ms))
 
-    async def ask(self, target: str, given: Mapping[str, Any], payload: bytes, credential: Credential) -> bytes:
-        """For pipes: call an API destination, or a method of an API's stage, as a role's session. `given` is what
-        HttpParameters say. The body of a good answer; `Undeliverable` or `TryAgain` otherwise."""
+    async def ask(
+        self, target: str, given: Mapping[str, Any], payload: bytes, credential: Credential, source: str
+    ) -> bytes:
+        """For pipes: call an API destination, or a method of an API's stage, as a role's session on behalf of the pipe
+        `source`. `given` is what HttpParameters say. The body of a good answer; `Undeliverable` or `TryAgain` else."""
         place, outgoing = parse(target), self._sender.outgoing
         if place.service == "execute-api":
-            return (await outgoing.to_stage(place, given, payload, credential)).body
+            return (await outgoing.to_stage(place, given, payload, credential, source)).body
         while True:
             fresh = target in self._refused
             self._refused.discard(target)

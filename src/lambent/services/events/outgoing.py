@@ -15,7 +15,7 @@ from .connecting import Refused
 from .http import Answer, Unreachable
 from .model import Connection, Destination
 
-AGENT: Final = "Amazon/EventBridge"
+_AGENT: Final = "Amazon/EventBridge/ApiGateway"
 DELAY_S_MAX: Final = 500.0
 """With doubling waits up to this one, 185 attempts take 24 hours."""
 _NS: Final = 1_000_000_000
@@ -73,11 +73,11 @@ class Outgoing:
         return _judged(destination.endpoint, answer)
 
     async def to_stage(
-        self, place: Arn, given: Mapping[str, Any], payload: bytes, credential: Credential | None
+        self, place: Arn, given: Mapping[str, Any], payload: bytes, credential: Credential | None, source: str
     ) -> Answer:
-        """Call a method of an API's stage; as `to_destination`."""
+        """Call a method of an API's stage on behalf of the rule or pipe `source`; as `to_destination`."""
         try:
-            answer = await stages.ask(self._cloud, place, given, payload, credential, f"{AGENT}/ApiGateway")
+            answer = await stages.ask(self._cloud, place, given, payload, credential, _AGENT, source)
         except Unreachable as error:
             raise TryAgain(str(error)) from None
         except ValueError as error:

@@ -192,4 +192,5 @@ class Sender:
     async def _to_stage(self, place: Arn, delivery: Delivery, task: Task, payload: bytes) -> None:
         """Call a method of an API, as the target's role if it names one."""
         credential = await self._session(delivery, task) if task.spec.get("RoleArn") else None
-        await self.outgoing.to_stage(place, task.spec.get("HttpParameters", {}), payload, credential)
+        given = task.spec.get("HttpParameters", {})
+        await self.outgoing.to_stage(place, given, payload, credential, delivery.event.target)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
 
-from lambent.contracts.arn import Arn
+from lambent.contracts.arn import Arn, parse
 from lambent.contracts.caller import Credential
 from lambent.contracts.http import BytesBody, FileSlice, Request, Response
 from lambent.contracts.ports import Cloud
@@ -34,8 +34,8 @@ def parts(place: Arn) -> tuple[str, str, str, str]:
     return api, stage, method, rest[0] if rest else ""
 
 
-def request(place: Arn, given: Mapping[str, Any], payload: bytes, agent: str) -> Request:
-    """The request to a stage; `given` is HttpParameters of a target."""
+def request(place: Arn, given: Mapping[str, Any], payload: bytes, agent: str, source: str) -> Request:
+    """The request to a stage on behalf of `source`, a rule or a pipe; `given` is HttpParameters of a target."""
     api, stage, method, path = parts(place)
     for value in given.get("PathParameterValues", ()):
         path = path.replace("*", quote(value, safe=""), 1)
@@ -43,9 +43,9 @@ def request(place: Arn, given: Mapping[str, Any], payload: bytes, agent: str) ->
     query = "&".join(f"{quote(name, safe='-._~')}={quote(value, safe='-._~')}" for name, value in pairs)
     headers = {"host": f"{api}.execute-api.{place.region}.amazonaws.com", "content-type": "application/json"}
     for name, value in given.get("HeaderParameters", {}).items():
-        if name.lower() not in _OWN:
+        if name.lower() not in _OWN and not name.lower().startswith("x-amz-source-"):
             headers[name.lower()] = http.one_line(value)
-    headers["user-agent"] = agent
+    headers |= {"user-agent": agent, "x-amz-source-arn": source, "x-amz-source-account": parse(source).account}
     method = "POST" if method == "*" else method
     body = b"" if method in ("GET", "HEAD") else payload
     target = f"/{quote(stage, safe='$')}/{quote(path, safe='/-._~%')}"
@@ -53,10 +53,16 @@ def request(place: Arn, given: Mapping[str, Any], payload: bytes, agent: str) ->
 
 
 async def ask(
-    cloud: Cloud, place: Arn, given: Mapping[str, Any], payload: bytes, credential: Credential | None, agent: str
+    cloud: Cloud,
+    place: Arn,
+    given: Mapping[str, Any],
+    payload: bytes,
+    credential: Credential | None,
+    agent: str,
+    source: str,
 ) -> Answer:
     """Call a stage, signed where there is a credential; `Unreachable` when no answer comes in time."""
-    asked = request(place, given, payload, agent)
+    asked = request(place, given, payload, agent, source)
     asked.id = cloud.ids.request_id()
     if credential is not None:
         assert isinstance(asked.body, BytesBody)

@@ -39,7 +39,9 @@ class Role(Protocol):
 class Outgoing(Protocol):
     """What EventBridge's target offers to pipes."""
 
-    async def ask(self, target: str, given: Mapping[str, Any], payload: bytes, credential: Credential) -> bytes:
+    async def ask(
+        self, target: str, given: Mapping[str, Any], payload: bytes, credential: Credential, source: str
+    ) -> bytes:
         """Call an API destination or an API's stage: the body of a good answer, `Undeliverable` or `TryAgain`."""
         ...
 
@@ -131,7 +133,7 @@ class Execution:
         """Call an API destination or a stage of API Gateway."""
         events = cast("Outgoing", self._cloud.targets["events"])
         try:
-            return await events.ask(target, given, payload, await self._role.session())
+            return await events.ask(target, given, payload, await self._role.session(), self._pipe.arn)
         except (TryAgain, Undeliverable) as refused:
             raise _Failed(str(refused)) from None
 
