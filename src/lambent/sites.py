@@ -17,6 +17,7 @@ from functools import lru_cache
 
 from lambent.contracts.http import Request, Response
 from lambent.contracts.ports import Cloud
+from lambent.model import index
 
 Site = Callable[[Cloud, Request], Awaitable[Response | None]]
 
@@ -80,9 +81,17 @@ def _by_host(host: str) -> Site | None:
         return _websites
     if "auth" in labels[1:]:
         return _pools
-    if _ADDRESS(host):
+    if _ADDRESS(host) or _is_of_aws(labels):
         return None
     return _named
+
+
+def _is_of_aws(labels: list[str]) -> bool:
+    """Whether a host is that of a service or of a bucket, so that nobody takes it by a domain name or a website: what
+    is not signed (a bucket's public objects, a web identity's token) would go to them."""
+    base = 1 if labels[-1] == "localhost" else 2 if labels[-2:] == ["amazonaws", "com"] else 0
+    above = labels[:-base] if base else []
+    return bool(above) and ("s3" in above or above[0] in index.by_signing_name())
 
 
 def _is_call(request: Request) -> bool:
