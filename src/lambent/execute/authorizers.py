@@ -84,11 +84,12 @@ def decide(
     resource_policy: str = "",
 ) -> Decision:
     """Whether the authorizer's policy, together with the API's own, lets its principal invoke `arn`."""
+    # A name of the authorizer's making is no user of IAM's: it is often what people have called themselves.
     caller = Caller(
         kind=Principal.USER,
         account=account,
-        arn=f"arn:aws:iam::{account}:user/{verdict.principal}",
-        user_id=verdict.principal,
+        arn=f"arn:aws:apigateway:::principal/{verdict.principal}",
+        user_id=f"principal/{verdict.principal}",
     )
     policies = PolicySet(identity=(NamedPolicy("authorizer", verdict.document),))
     return policy.evaluate(

@@ -74,7 +74,11 @@ class _Keys:
 def pool_of(issuer: str, endpoint: str) -> str:
     """The id of the user pool that an issuer is, of AWS's spelling or at this cloud's `endpoint`; empty when it is
     none."""
-    parts = urlsplit(issuer)
+    try:
+        parts = urlsplit(issuer)
+        port = parts.port
+    except ValueError:
+        return ""
     pool = parts.path.strip("/")
     found = _POOL.fullmatch(pool)
     if found is None or parts.query or parts.fragment:
@@ -84,7 +88,7 @@ def pool_of(issuer: str, endpoint: str) -> str:
         return pool if parts.scheme == "https" and host[1] == found[1] else ""
     here = urlsplit(endpoint)
     local = ("localhost", "127.0.0.1", here.hostname)
-    return pool if parts.hostname in local and here.hostname is not None and parts.port == here.port else ""
+    return pool if parts.hostname in local and here.hostname is not None and port == here.port else ""
 
 
 class Tokens:

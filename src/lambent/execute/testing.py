@@ -50,7 +50,7 @@ class TestingRoom(Room):
         x.note(f"Method request body before transformations: {body}")
         made = await pipeline.tested(x)
         x.answer = made
-        if x.refusal is None:
+        if x.traced:
             made.headers.append(("X-Amzn-Trace-Id", x.trace_id))
         logs.end(x)
         shown: dict[str, list[str]] = {}

@@ -55,6 +55,18 @@ async def backed(
     return making, backend
 
 
+@pytest.mark.parametrize("kind", ["HTTP", "HTTP_PROXY"])
+async def test_an_api_that_leads_to_itself_comes_to_an_end(kind: str) -> None:
+    making, backend = await backed(kind)
+    trace = "Root=1-6b018b4d-6f674c38757a446fa428b51b"
+    for hop in range(10):
+        assert (await making.ask("GET", "", headers={"X-Amzn-Trace-Id": trace})).status == 200
+        trace = backend.headers["x-amzn-trace-id"]
+        assert trace.endswith(f";Lineage=1:{hop + 1}")
+    assert (await making.ask("GET", "", headers={"X-Amzn-Trace-Id": trace})).status == 500
+    assert len(backend.calls) == 10
+
+
 async def test_http_sends_what_is_mapped_and_little_else() -> None:
     making, backend = await backed("HTTP")
     answer = await making.ask(
@@ -64,7 +76,7 @@ async def test_http_sends_what_is_mapped_and_little_else() -> None:
     [call] = backend.calls
     assert (call.method, call.url, call.body) == ("POST", "http://backend.example/x", b'{"message": "hello"}')
     headers = backend.headers
-    assert headers.pop("x-amzn-trace-id") == header(answer, "X-Amzn-Trace-Id")
+    assert headers.pop("x-amzn-trace-id") == f"{header(answer, 'X-Amzn-Trace-Id')};Lineage=1:1"
     assert headers == {
         "accept": "application/json",
         "content-type": "application/json",

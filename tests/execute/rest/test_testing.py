@@ -35,7 +35,7 @@ async def test_a_method_is_tested_without_a_stage() -> None:
     texts = [line.partition(" : ")[2] for line in lines[1:]]
     assert texts[0].startswith("Starting execution for request: ")
     assert texts[1:6] == [
-        "HTTP Method: GET, Resource Path: /foo/{id}",
+        "HTTP Method: GET, Resource Path: /foo/1",
         "Method request path: {id=1}",
         "Method request query string: {queryTest=value}",
         "Method request headers: {content-type=application/json}",

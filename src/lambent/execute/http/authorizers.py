@@ -157,12 +157,14 @@ async def _by_function(exchange: Exchange, authorizer: Authorizer) -> None:
     # Identities are of any length; the caller chooses them.
     digest = hashlib.sha256(orjson.dumps(identity)).digest()
     key = (exchange.found.api, stage.name, stage.deployment, stage.authorizer_epoch, authorizer.id, digest)
-    verdict = memory.verdicts.get(key, now_ns) if authorizer.ttl_s else None
+    # Without an identity all callers would be one.
+    kept_s = authorizer.ttl_s or 0 if identity else 0
+    verdict = memory.verdicts.get(key, now_ns) if kept_s else None
     if verdict is None:
         outcome = await _ask(exchange, authorizer, identity)
         verdict = _verdict(outcome, bool(authorizer.simple_responses))
-        if authorizer.ttl_s:
-            memory.verdicts.put(key, verdict, now_ns + authorizer.ttl_s * _NS, len(outcome.payload))
+        if kept_s:
+            memory.verdicts.put(key, verdict, now_ns + kept_s * _NS, len(outcome.payload))
     if not _allows(exchange, verdict):
         raise Refusal(403, "The authorizer refused the request.", authorizer=True)
     exchange.authorizer = {"lambda": verdict.context}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from functools import lru_cache
 from typing import Final
 from urllib.parse import quote, urlencode, urlsplit
 
@@ -12,7 +11,7 @@ from lambent.kit import calling
 from lambent.services.apigateway.v2.model import Integration
 
 from ..mapping.errors import MappingError
-from ..mapping.parameters import filled
+from ..mapping.parameters import filled, same_host
 from .answers import Answer, passed_on
 from .exchange import Exchange
 from .mapping import mapped_request
@@ -31,8 +30,6 @@ _STATUS_OF_NONE: Final = frozenset((204, 304))
 _NAME: Final = "AmazonAPIGateway"
 _HOPS_MAX: Final = 10
 """How often a request may be passed on by APIs that lead to one another."""
-_PARAMETER: Final = re.compile(r"\{[^{}]+\}")
-_LABELS: Final = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*"
 
 
 async def answer(exchange: Exchange, integration: Integration) -> Answer:
@@ -78,17 +75,9 @@ def _url(exchange: Exchange, integration: Integration) -> str:
         url = filled(uri, exchange.parameters)
     except MappingError as error:
         raise Refusal(400, str(error)) from None
-    before, after = urlsplit(uri), urlsplit(url)
-    if not _host(before.netloc).fullmatch(after.netloc):
+    if not same_host(uri, url):
         raise Refusal(400, "A path parameter leads to another host.")
     return url
-
-
-@lru_cache(256)
-def _host(template: str) -> re.Pattern[str]:
-    """What an address's host may be: path parameters in it stand for labels, and turn it into no other address."""
-    pieces = _PARAMETER.split(template)
-    return re.compile(_LABELS.join(re.escape(piece) for piece in pieces))
 
 
 def _headers(exchange: Exchange) -> dict[str, str]:

@@ -71,8 +71,11 @@ class Router(Generic[R]):
         return (self.default, {}) if self.default is not None else None
 
 
+# ANY is any method of HTTP, whose names are of capitals: policies, which know them so, could be passed by as `get`.
+
+
 def _of(held: dict[str, tuple[R, Names]], method: str) -> tuple[R, Names] | None:
-    return held.get(method) or held.get("ANY")
+    return held.get(method) or (held.get("ANY") if method.isupper() else None)
 
 
 def _find(

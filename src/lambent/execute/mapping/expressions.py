@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Final, NamedTuple
+from urllib.parse import unquote
 
 from . import sources
 from .errors import MappingError
@@ -25,6 +26,7 @@ _RESERVED: Final = frozenset(
 _RESERVED_PREFIXES: Final = ("access-control-", "apigw-", "x-amz-", "x-amzn-")
 _EMBEDDED: Final = re.compile(r"\$\{([^{}]*)\}")
 _ACTION: Final = re.compile(r"(append|overwrite|remove):(header|querystring)\.(.+)", re.DOTALL)
+_UNESCAPED_MAX: Final = 3
 _ORDER: Final = {"remove": 0, "overwrite": 1, "append": 2}
 
 
@@ -185,6 +187,10 @@ def _checked_path(path: str) -> str:
     """A path that a mapping made, with its slash; nothing that would end a request's line or leave the endpoint."""
     if any(character <= " " or character == "\x7f" for character in path):
         raise MappingError("a path with a space or a control character")
-    if any(step == ".." for step in path.replace("\\", "/").split("/")):
+    # What is escaped, however often, some server behind the endpoint may take for what it stands for.
+    meant = path
+    for _ in range(_UNESCAPED_MAX):
+        meant = unquote(meant)
+    if any(step in (".", "..") for step in meant.replace("\\", "/").split("/")):
         raise MappingError("a path that leads elsewhere")
     return path if path.startswith("/") else f"/{path}"

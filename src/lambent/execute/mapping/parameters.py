@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final, NamedTuple
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from . import sources
 from .errors import BodyNotJson, MappingError
@@ -31,6 +32,7 @@ REFUSED_OF_AWS: Final = frozenset(
 """Headers of a request to an AWS service that a mapping may not set: API Gateway answers 500."""
 REFUSED_OF_HTTP: Final = frozenset(("content-length", "transfer-encoding"))
 """Headers of a request to an HTTP endpoint that a mapping may not set: API Gateway answers 500."""
+_LABELS: Final = r"[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]+)*"
 _VARIABLE: Final = re.compile(r"\{([^{}]+?)\+?\}")
 
 
@@ -130,6 +132,21 @@ def _body_values(path: str, scope: Scope) -> list[str]:
         return _some(sources.from_document(scope.document(), path))
     except BodyNotJson:
         return []
+
+
+def same_host(template: str, url: str) -> bool:
+    """Whether an address that was filled in still leads where its template says: values in its host stand for labels,
+    and turn it into no other."""
+    try:
+        before, after = urlsplit(template).netloc, urlsplit(url).netloc
+    except ValueError:
+        return False
+    return before == after or _host(before).fullmatch(after) is not None
+
+
+@lru_cache(256)
+def _host(template: str) -> re.Pattern[str]:
+    return re.compile(_LABELS.join(re.escape(piece) for piece in _VARIABLE.split(template)[::2]))
 
 
 def filled(address: str, values: Mapping[str, str]) -> str:

@@ -9,12 +9,14 @@ order ("How API Gateway resource policies affect authorization workflow"):
 
 from __future__ import annotations
 
+import hashlib
+from base64 import b64encode
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
 from lambent import policy
 from lambent.auth import Endpoint
-from lambent.auth.claim import format_time
+from lambent.auth.claim import ALGORITHM, format_time
 from lambent.contracts.access import AccessRequest, Decision, PolicySet
 from lambent.contracts.caller import ANONYMOUS, Caller, Credential
 from lambent.contracts.errors import ServiceError
@@ -23,8 +25,6 @@ from ..authorizers import ACTION, resource_policies
 from . import custom
 from .exchange import Exchange
 from .refusals import Refusal
-
-_ENDPOINT: Final = Endpoint("execute-api", "rest-json")
 
 
 async def authorize(x: Exchange) -> None:
@@ -58,16 +58,44 @@ async def authenticate(x: Exchange) -> Caller:
     async def find(access_key: str) -> Credential | None:
         return await cloud.store.read(lambda tx: cloud.directory.credential(tx, access_key))
 
+    refuse_scheme(x)
+    endpoint = Endpoint("execute-api", "rest-json", x.found.region)
     try:
-        claim = x.room.verifier.claim(x.request, _ENDPOINT)
+        claim = x.room.verifier.claim(x.request, endpoint)
         if claim is None:
             raise Refusal("MISSING_AUTHENTICATION_TOKEN")
-        who = await x.room.verifier.authenticate(x.request, _ENDPOINT, find, cloud.clock.now_ns())
+        who = await x.room.verifier.authenticate(x.request, endpoint, find, cloud.clock.now_ns())
     except ServiceError as error:
         raise _unsigned(error) from None
     x.caller = who.caller
     x.access_key = claim.scope.access_key
     return who.caller
+
+
+def refuse_scheme(x: Exchange, kind: str = "INVALID_SIGNATURE") -> None:
+    """Refuse an Authorization header that is no signature, in the words that those meet who send a token where none is
+    asked for: to a method with AWS_IAM, or to no method at all."""
+    given = x.request.headers.get("authorization", "").strip()
+    if not given or given.startswith(ALGORITHM):
+        return
+    digest = b64encode(hashlib.sha256(given.encode("utf-8", "surrogateescape")).digest()).decode()
+    _, space, rest = given.partition(" ")
+    if space and any("=" not in part for part in rest.split(",")):
+        text = (
+            "Invalid key=value pair (missing equal-sign) in Authorization header (hashed with SHA-256 and encoded with "
+            f"Base64): '{digest}'."
+        )
+    else:
+        needs = " ".join(f"Authorization header requires '{name}' parameter." for name in _PARAMETERS)
+        date = "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header."
+        dated = "x-amz-date" in x.request.headers or "date" in x.request.headers
+        text = (
+            f"{needs} {'' if dated else f'{date} '}(Hashed with SHA-256 and encoded with Base64) Authorization={digest}"
+        )
+    raise Refusal(kind, text, status=403, error="IncompleteSignatureException")
+
+
+_PARAMETERS: Final = ("Credential", "Signature", "SignedHeaders")
 
 
 def _unsigned(error: ServiceError) -> Refusal:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
@@ -18,6 +19,7 @@ from ..room import Room
 from .plan import Plan, Route
 from .refusals import Refusal
 
+_SLASHES = re.compile("/{2,}")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -152,6 +154,12 @@ class Exchange:
             self.lines.append(text)
 
     @property
+    def traced(self) -> bool:
+        """Whether the answer tells the trace: one of a backend does, but no mock's and no refusal."""
+        integration = self.route.integration
+        return self.refusal is None and integration is not None and integration.type != "MOCK"
+
+    @property
     def path(self) -> str:
         """The path as backends are told it: without the stage, but with a custom domain's base path."""
         found = self.found
@@ -180,7 +188,8 @@ class Exchange:
         that denies it could be passed by."""
         found = self.found
         place = f"arn:aws:execute-api:{found.region}:{found.account}:{found.api}"
-        return f"{place}/{found.stage}/{self.request.method}/{plain(found.path)[1:]}"
+        path = plain(found.path, decoded=self.route.resource.path.endswith("+}"))
+        return f"{place}/{found.stage}/{self.request.method}/{path[1:]}"
 
     @property
     def source_arn(self) -> str:
@@ -202,8 +211,14 @@ class Exchange:
         return {name: values[-1] for name, values in self.query_values.items()}
 
 
-def plain(path: str) -> str:
-    """A path with escapes only where they are needed, and without a slash at its end."""
+def plain(path: str, decoded: bool = False) -> str:
+    """A path with escapes only where they are needed, no empty segments, and without a slash at its end. `decoded` when
+    a greedy parameter takes it: backends get slashes that were escaped as slashes, so policies are asked about those.
+    """
+    if decoded and "%" in path:
+        path = path.replace("%2f", "/").replace("%2F", "/")
+    if "//" in path:
+        path = _SLASHES.sub("/", path)
     if path.endswith("/"):
         path = path[:-1]
     if "%" not in path:

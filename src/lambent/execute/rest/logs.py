@@ -21,7 +21,7 @@ def begin(x: Exchange) -> None:
         if not x.test:
             x.note(f"Extended Request Id: {x.extended_id}")
         x.note(f"Starting execution for request: {x.request_id}")
-        x.note(f"HTTP Method: {x.request.method}, Resource Path: {x.route.resource.path if x.test else x.path}")
+        x.note(f"HTTP Method: {x.request.method}, Resource Path: {x.path}")
         if x.test or x.settings.data_trace:
             x.note(f"Method request path: {_shown(x.parameters)}")
             x.note(f"Method request query string: {_shown(x.query)}")

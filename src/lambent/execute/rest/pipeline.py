@@ -72,6 +72,7 @@ def route(x: Exchange) -> None:
     path = x.found.path
     found = x.plan.route(path, x.request.method) if not climbs(path) else None
     if found is None:
+        authorization.refuse_scheme(x, "MISSING_AUTHENTICATION_TOKEN")
         raise Refusal("MISSING_AUTHENTICATION_TOKEN")
     x.route, x.parameters = found
     x.settings_key, x.settings = x.route.settings(x.stage, x.request.method)
@@ -116,7 +117,7 @@ def finish(x: Exchange, made: Answer) -> Response:
     headers = made.headers
     headers.append(("x-amzn-RequestId", x.request_id))
     headers.append(("x-amz-apigw-id", x.extended_id))
-    if x.refusal is None:
+    if x.traced:
         headers.append(("X-Amzn-Trace-Id", x.trace_id))
     headers.extend(x.warnings)
     if made.status in BODILESS:

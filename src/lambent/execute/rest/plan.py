@@ -31,6 +31,8 @@ Integrate = Callable[["Exchange"], Awaitable["Answer"]]
 PLANS_MAX: Final = 500
 _FOREVER_NS: Final = 1 << 62
 _DEFAULTS: Final = MethodSettings()
+METHODS: Final = frozenset(("DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"))
+"""What ANY stands for. Another spelling (`get`) is none: policies, which name methods so, would be passed by."""
 EVERY: Final = "*/*"
 """The name of the settings of all methods."""
 
@@ -88,7 +90,7 @@ class Plan:
     def route(self, path: str, verb: str) -> tuple[Route, dict[str, str]] | None:
         """The method that answers `verb` on `path` (raw), and the path's parameters; None when there is none."""
         for routes, parameters in self.router.matches(path):
-            route = routes.get(verb) or routes.get("ANY")
+            route = routes.get(verb) or (routes.get("ANY") if verb in METHODS else None)
             if route is not None:
                 return route, parameters
         return None

@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from lambent.auth import Endpoint
+from lambent.auth.claim import format_time
 from lambent.contracts.caller import Caller, Credential, Principal
 from lambent.contracts.errors import ServiceError
 from lambent.contracts.events import Undeliverable
@@ -64,18 +65,37 @@ async def _by_signature(asked: Asked) -> dict[str, Any]:
     if not who.signed:
         raise Refusal(403, "Missing Authentication Token")
     caller, arn = who.caller, asked.client.arn(CONNECT)
-    conditions: dict[str, str | tuple[str, ...]] = {"aws:sourceip": request.peer}
+    known = conditions(asked)
 
     def ask(tx: Reader) -> bool:
         account = asked.client.account
         if caller.kind is Principal.ROOT and caller.account == account:
             return True
-        return cloud.guard.decide(tx, caller, shared.ACTION, arn, conditions, resource_account=account).allowed
+        return cloud.guard.decide(tx, caller, shared.ACTION, arn, known, resource_account=account).allowed
 
     if not await cloud.store.read(ask):
         text = f"User: {caller.arn} is not authorized to perform: {shared.ACTION} on resource: {_masked(arn)}"
         raise Refusal(403, text, member="Message")
     return _identity(caller)
+
+
+def conditions(asked: Asked) -> dict[str, str | tuple[str, ...]]:
+    """The condition keys of a handshake that policies may ask for."""
+    request, now_ns = asked.request, asked.room.cloud.clock.now_ns()
+    iso = format_time(now_ns)
+    # What never left this machine, nobody could listen to: docs/decisions/004.
+    local = request.peer.startswith("127.") or request.peer in ("::1", "")
+    found: dict[str, str | tuple[str, ...]] = {
+        "aws:currenttime": f"{iso[:4]}-{iso[4:6]}-{iso[6:8]}T{iso[9:11]}:{iso[11:13]}:{iso[13:15]}Z",
+        "aws:epochtime": str(now_ns // 1_000_000_000),
+        "aws:requestedregion": asked.client.region,
+        "aws:securetransport": "true" if request.secure or local else "false",
+        "aws:sourceip": request.peer,
+    }
+    for name, key in (("user-agent", "aws:useragent"), ("referer", "aws:referer")):
+        if name in request.headers:
+            found[key] = request.headers[name]
+    return found
 
 
 def _masked(arn: str) -> str:
@@ -130,7 +150,7 @@ async def _by_function(asked: Asked, authorizer: Authorizer) -> dict[str, Any]:
         verdict = shared.read(outcome.payload)
     except shared.InvalidAnswer:
         raise Refusal(500, "Internal server error") from None
-    decision = shared.decide(verdict, arn, client.account, {"aws:sourceip": asked.request.peer})
+    decision = shared.decide(verdict, arn, client.account, conditions(asked))
     if not decision.allowed:
         explicit = " with an explicit deny" if decision.explicit else ""
         raise Refusal(403, f"User is not authorized to access this resource{explicit}", member="Message")
