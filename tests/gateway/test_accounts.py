@@ -130,7 +130,8 @@ async def pool(cloud: TestCloud) -> dict[str, Any]:
 
 async def alarms(cloud: TestCloud) -> dict[str, Any]:
     """An alarm and a dashboard."""
-    given: dict[str, Any] = {"Namespace": "N", "MetricName": "M", "Statistic": "Sum", "Period": 60, "EvaluationPeriods": 1}
+    given: dict[str, Any] = {"Namespace": "N", "MetricName": "M", "Statistic": "Sum", "Period": 60}
+    given["EvaluationPeriods"] = 1
     await cloud.call(
         "cloudwatch", "PutMetricAlarm", AlarmName="a", Threshold=1.0, AlarmDescription=MARK,
         ComparisonOperator="GreaterThanThreshold", **given,

@@ -126,9 +126,7 @@ def test_what_is_wrong_with_a_filter_is_said() -> None:
         }
         with pytest.raises(ServiceError, match="Member must have length less than or equal to 1"):
             await cloud.logs("PutMetricFilter", **two)
-        with pytest.raises(
-            InvalidParameterException, match="'filterName' failed to satisfy constraint: Member must have"
-        ):
+        with pytest.raises(ServiceError, match="'filterName' failed to satisfy constraint: Member must have"):
             await put(cloud, "x", "X" * 513)
         with pytest.raises(ResourceNotFoundException, match="metric filter does not exist"):
             await cloud.logs("DeleteMetricFilter", logGroupName=GROUP, filterName="f")

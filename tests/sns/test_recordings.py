@@ -78,6 +78,7 @@ def _filter(policy: Any) -> dict[str, Any]:
 
 
 _LONG = "a" * 257
+_NUMBERS = [str(number) for number in range(10)]
 _KEYS = {f"k{number}": ["x"] for number in range(6)}
 _ERRORS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("test_cross_region_delivery_sqs", "subscribe-cross-region", "Subscribe",
@@ -206,6 +207,8 @@ _ERRORS: list[tuple[str, str, str, dict[str, Any]]] = [
     ("test_policy_complexity", "error-complexity-too-many-fields", "Subscribe", _filter(_KEYS)),
     ("test_policy_complexity_with_or", "error-complexity-or-flat", "Subscribe",
      _filter({"$or": [{"a": [str(n) for n in range(76)]}, {"b": [str(n) for n in range(75)]}]})),
+    ("test_policy_complexity_with_or", "error-complexity-or-nested", "Subscribe",
+     _filter({"a": _NUMBERS, "$or": [{"b": _NUMBERS[:6]}, {"$or": [{"c": _NUMBERS[:6]}, {"d": _NUMBERS[:6]}]}]})),
 ]  # fmt: skip
 
 
