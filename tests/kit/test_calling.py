@@ -18,7 +18,7 @@ from cryptography.x509.oid import NameOID
 
 from lambent.contracts.clock import ManualClock
 from lambent.kit import calling
-from lambent.kit.calling import Caller, Request, TooLarge, TooLate, Unreachable
+from lambent.kit.calling import Caller, Identity, Request, TooLarge, TooLate, Unreachable
 
 SECOND_NS = 1_000_000_000
 
@@ -169,13 +169,7 @@ def test_certificates_are_verified_unless_an_integration_says_otherwise(tmp_path
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(_self_signed(tmp_path))
 
-        async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(b"HTTP/1.1 200 X\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
-            await writer.drain()
-            writer.close()
-
-        server = await asyncio.start_server(serve, "127.0.0.1", 0, ssl=context)
+        server = await asyncio.start_server(_answer_ok, "127.0.0.1", 0, ssl=context)
         caller = Caller(ManualClock())
         url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
         try:
@@ -190,7 +184,46 @@ def test_certificates_are_verified_unless_an_integration_says_otherwise(tmp_path
     asyncio.run(run())
 
 
-def _self_signed(folder: Path) -> Path:
+def test_servers_that_ask_who_calls_are_shown_the_certificate_of_the_request(tmp_path: Path) -> None:
+    async def run() -> None:
+        theirs, mine, other = (_self_signed(tmp_path, name) for name in ("theirs", "mine", "other"))
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(theirs)
+        context.load_verify_locations(mine)
+        context.verify_mode = ssl.CERT_REQUIRED
+        server = await asyncio.start_server(_answer_ok, "127.0.0.1", 0, ssl=context)
+        caller = Caller(ManualClock())
+        url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+        try:
+            shown = Request("GET", url, verified=False, identity=_identity(mine))
+            assert (await caller.call(shown, 5)).body == b"ok"
+            with pytest.raises(Unreachable):
+                await caller.call(Request("GET", url, verified=False), 5)
+            with pytest.raises(Unreachable):
+                await caller.call(shown._replace(identity=_identity(other)), 5)
+            with pytest.raises(Unreachable, match="certificate"):
+                await caller.call(shown._replace(verified=True), 5)
+        finally:
+            await caller.close()
+            server.close()
+            await server.wait_closed()
+
+    asyncio.run(run())
+
+
+def _identity(file: Path) -> Identity:
+    key, _, certificate = file.read_text().partition("-----BEGIN CERTIFICATE")
+    return Identity(f"-----BEGIN CERTIFICATE{certificate}", key)
+
+
+async def _answer_ok(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.readuntil(b"\r\n\r\n")
+    writer.write(b"HTTP/1.1 200 X\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+    await writer.drain()
+    writer.close()
+
+
+def _self_signed(folder: Path, called: str = "pair") -> Path:
     """A key and its certificate, which nobody signed, in one file."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
@@ -200,7 +233,7 @@ def _self_signed(folder: Path) -> Path:
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
-    file = folder / "pair.pem"
+    file = folder / f"{called}.pem"
     file.write_bytes(private + builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
     return file
 

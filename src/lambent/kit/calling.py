@@ -12,6 +12,8 @@ import asyncio
 import base64
 import importlib
 import re
+import ssl
+import tempfile
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from urllib.parse import unquote, urlunsplit
@@ -29,6 +31,7 @@ BODY_BYTES_MAX: Final = 10 * 1024 * 1024
 _IDLE_S: Final = 4.0
 """A connection is kept for less than servers keep theirs (5 s is a common least), so none ends under a request."""
 _CONNECTIONS_MAX: Final = 512
+_CONTEXTS_MAX: Final = 64
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BROKEN: Final = re.compile(r"[\r\n\x00]")
 _OWN: Final = frozenset(
@@ -57,10 +60,18 @@ class TooLarge(Unreachable):
     """The answer's body is longer than the caller accepts."""
 
 
+class Identity(NamedTuple):
+    """What a client shows to a server that asks who it is: a certificate and its private key, both in PEM."""
+
+    certificate: str
+    private_key: str
+
+
 class Request(NamedTuple):
     """What is asked. `headers` may repeat a name; those of the connection (Host, Content-Length, ...) are left out. A
     URL may carry `user:password@`. `verified` False accepts any certificate, for integrations that say so;
-    `says_keep_alive` sends the header that only says what HTTP/1.1 does anyway, for senders that are known for it."""
+    `says_keep_alive` sends the header that only says what HTTP/1.1 does anyway, for senders that are known for it;
+    `identity` is shown to servers that ask for a certificate."""
 
     method: str
     url: str
@@ -68,6 +79,7 @@ class Request(NamedTuple):
     body: bytes = b""
     verified: bool = True
     says_keep_alive: bool = False
+    identity: Identity | None = None
 
 
 class Answer(NamedTuple):
@@ -135,6 +147,7 @@ class Caller:
         self._session: aiohttp.ClientSession | None = None
         self._keeper: asyncio.Task[None] | None = None
         self._opening = asyncio.Lock()
+        self._contexts: dict[tuple[Identity, bool], ssl.SSLContext] = {}
 
     async def call(self, request: Request, timeout_s: float, *, body_bytes_max: int = BODY_BYTES_MAX) -> Answer:
         """Send a request and read the answer, whatever its status; a limit of 0 leaves the body unread.
@@ -167,7 +180,7 @@ class Caller:
             headers=headers,
             data=request.body or None,
             allow_redirects=False,
-            ssl=request.verified,
+            ssl=request.verified if request.identity is None else await self._context(request),
         ) as response:
             body = bytearray()
             if limit:
@@ -177,6 +190,17 @@ class Caller:
                         raise TooLarge(f"{response.url.host}: an answer of more than {limit} bytes")
             given = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in response.raw_headers]
             return Answer(response.status, given, bytes(body))
+
+    async def _context(self, request: Request) -> ssl.SSLContext:
+        """How a request that shows an identity speaks TLS; one object for each, by which connections are told apart."""
+        assert request.identity is not None
+        key = (request.identity, request.verified)
+        if key not in self._contexts:
+            made = await asyncio.to_thread(_shows, *key)
+            while len(self._contexts) >= _CONTEXTS_MAX:
+                del self._contexts[next(iter(self._contexts))]
+            self._contexts.setdefault(key, made)
+        return self._contexts[key]
 
     async def _open(self) -> aiohttp.ClientSession:
         async with self._opening:
@@ -216,6 +240,19 @@ def _session(library: Any) -> aiohttp.ClientSession:
         trust_env=False,
     )
     return session
+
+
+def _shows(identity: Identity, verified: bool) -> ssl.SSLContext:
+    made = ssl.create_default_context()
+    if not verified:
+        made.check_hostname = False
+        made.verify_mode = ssl.CERT_NONE
+    # The library reads both from one file, which only this user may read, and no other way.
+    with tempfile.NamedTemporaryFile("w", suffix=".pem") as file:
+        file.write(f"{identity.private_key}\n{identity.certificate}")
+        file.flush()
+        made.load_cert_chain(file.name)
+    return made
 
 
 def _errors() -> tuple[type[Exception], ...]:

@@ -9,9 +9,10 @@ import orjson
 import pytest
 
 from lambent.kit import calling
-from lambent.services.apigateway.model import Integration, IntegrationResponse
+from lambent.services.apigateway import keys
+from lambent.services.apigateway.model import ClientCertificate, Integration, IntegrationResponse
 from tests.execute.rest.making import Making, header, json
-from tests.support import TestCloud
+from tests.support import ACCOUNT, REGION, TestCloud
 
 
 class Backend(calling.Caller):
@@ -65,6 +66,17 @@ async def test_an_api_that_leads_to_itself_comes_to_an_end(kind: str) -> None:
         assert trace.endswith(f";Lineage=1:{hop + 1}")
     assert (await making.ask("GET", "", headers={"X-Amzn-Trace-Id": trace})).status == 500
     assert len(backend.calls) == 10
+
+
+async def test_a_stage_shows_its_client_certificate_to_backends() -> None:
+    making, backend = await backed("HTTP")
+    assert (await making.ask("GET", "")).status == 200
+    assert backend.calls[-1].identity is None
+    record = ClientCertificate(id="cert01", pem="PEM", private_key="KEY", created_ms=0, expires_ms=0)
+    await making.cloud.store.write(lambda tx: keys.certificates.put(tx, record, ACCOUNT, REGION, "cert01"))
+    await making.stage(client_certificate="cert01")
+    assert (await making.ask("GET", "")).status == 200
+    assert backend.calls[-1].identity == calling.Identity("PEM", "KEY")
 
 
 async def test_http_sends_what_is_mapped_and_little_else() -> None:

@@ -11,7 +11,7 @@ from lambent.contracts.http import BytesBody, FileSlice, Request, Response
 from lambent.kit import calling
 from lambent.model import index
 
-from .. import sessions
+from .. import identity, sessions
 from ..calls import in_time
 from ..http.selecting import fill
 from ..mapping import MappingError
@@ -44,7 +44,11 @@ async def http(call: Call) -> Answer:
     headers |= {name.lower(): ",".join(values) for name, values in made.headers.items()}
     try:
         url = mappings.filled(fill(integration.uri or "", call.stage.variables), made.path)
-        request = calling.Request(integration.method or "POST", _with_query(url, query), list(headers.items()), body)
+        client = call.event.client
+        mine = await identity.shown(call.room.cloud, client.account, client.region, call.stage.client_certificate)
+        request = calling.Request(
+            integration.method or "POST", _with_query(url, query), list(headers.items()), body, identity=mine
+        )
         found = await calling.of(call.room.cloud).call(
             request, integration.timeout_ms / 1000, body_bytes_max=_BODY_BYTES_MAX
         )

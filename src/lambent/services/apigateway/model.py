@@ -226,8 +226,8 @@ class Canary(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stage(msgspec.Struct, frozen=True, kw_only=True):
-    """A stage. `settings` by method path; `cache_size` in GB as text, or empty; `web_acl` and `client_certificate` are
-    configuration."""
+    """A stage. `settings` by method path; `cache_size` in GB as text, or empty; `client_certificate` is shown to
+    backends; `web_acl` is configuration."""
 
     name: str
     deployment: str

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 from lambent.kit import calling
 
+from ... import identity
 from ...mapping import parameters as mappings
 from .. import media, transform
 from ..events import forwarded
@@ -92,7 +93,8 @@ async def _call(
     url = url_of(x, made, query)
     x.note(f"Sending request to {url}")
     cleaned = [(name, clean(value)) for name, value in headers]
-    request = calling.Request(verb, url, cleaned, made.body, verified=not integration.tls_insecure)
+    shown = await identity.shown(x.cloud, x.found.account, x.found.region, x.stage.client_certificate)
+    request = calling.Request(verb, url, cleaned, made.body, verified=not integration.tls_insecure, identity=shown)
     try:
         answer = await calling.of(x.cloud).call(request, integration.timeout_ms / 1000, body_bytes_max=_BODY_BYTES_MAX)
     except calling.TooLate:
