@@ -17,7 +17,7 @@ from lambent.contracts.events import Delivery, Event, Retry, Undeliverable
 from lambent.contracts.ports import Cloud, Reader, Transaction
 from lambent.kit.measuring import FLUSH_NS
 
-from . import judging, keys, queries, recording
+from . import daily, judging, keys, queries, recording, sweeping
 from .judging import Terms
 from .model import ALARM, INSUFFICIENT, OK, PRINCIPAL, Alarm, History
 from .notices import change_event, lambda_notice, stamp, topic_notice
@@ -56,7 +56,7 @@ def _period_s(settings: dict[str, Any]) -> int:
 
 
 class AlarmTarget:
-    """Receives the timers of alarms."""
+    """Receives the timers of alarms, and the daily one."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
@@ -66,11 +66,16 @@ class AlarmTarget:
         raise Undeliverable("Alarms are no targets of other services' events.")
 
     async def deliver(self, delivery: Delivery) -> None:
-        """Look at an alarm's metric, change its state if that says so, and wait for the next time."""
+        """Remove what is old; or look at an alarm's metric, change its state if that says so. Wait again."""
         event = delivery.event
         if event.principal != PRINCIPAL or event.source != event.target:
             raise Undeliverable("Alarms are no targets of other services' events.")
-        name = arn.parse(event.target).resource.partition(":")[2]
+        resource = arn.parse(event.target).resource
+        if resource == daily.RESOURCE:
+            now_ms = self._cloud.clock.now_ns() // 1_000_000
+            await self._cloud.store.write(lambda tx: sweeping.sweep(tx, event, now_ms))
+            return
+        name = resource.partition(":")[2]
         await self._gauge(event, name)
         await self._cloud.store.write(lambda tx: self._fire(tx, event, name))
 
@@ -219,6 +224,7 @@ def note(cloud: Cloud, tx: Transaction, alarm: Alarm, kind: str, summary: str, d
     line = History(name=alarm.name, composite=alarm.composite, kind=kind, summary=summary, data=data)
     now_ms = cloud.clock.now_ns() // 1_000_000
     keys.history.put(tx, line, alarm.account, alarm.region, alarm.name, now_ms, cloud.ids.hex(8))
+    daily.arm(tx, alarm.account, alarm.region, now_ms)
 
 
 def _act(cloud: Cloud, tx: Transaction, old: Alarm, new: Alarm) -> None:

@@ -20,7 +20,8 @@ class Metric(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Point(msgspec.Struct, frozen=True):
-    """The measurements of one second or minute: how many, their sum, the extremes, and how often each value came."""
+    """The measurements of one second, minute, five minutes or hour: how many, their sum, the extremes, and how often
+    each value came."""
 
     count: float
     sum: float
@@ -68,6 +69,13 @@ class Dashboard(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     body: str
     modified_ms: int
+
+
+class Sweeping(msgspec.Struct, frozen=True, kw_only=True):
+    """The daily removal of what is old: `turn` numbers its timers, the last of which is due at `due_ms`."""
+
+    turn: int
+    due_ms: int
 
 
 class Mark(msgspec.Struct, frozen=True):

@@ -1,12 +1,15 @@
 """Data points: how they are stored, and how a series of a period and a statistic is read from them.
 
-Every measurement is in the point of its minute; those of high resolution are in one of their second too. A point is
-kept for 15 days (a second's for three hours) and goes with the sweep that new data of its metric brings about.
+Every measurement is in the point of its minute; those of high resolution are in one of their second too. As on AWS a
+second's point is kept for three hours and a minute's for 15 days; then minutes become five minutes, kept until they
+are 63 days old, and those become hours, until they are 455 days old. `sweep` does that, for a metric that gets data
+once an hour; for all of them once a day (`sweeping.py`).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
@@ -14,16 +17,39 @@ from msgspec.structs import replace
 from lambent.contracts.ids import Ids
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit.measuring import Series, Sums
+from lambent.kv.keys import prefix_range
 
-from . import keys
+from . import daily, keys
 from .model import Metric, Point
 
 MINUTE_S: Final = 60
-KEPT_S: Final = {1: 3 * 3600, 60: 15 * 86_400}
+_FIVE_S: Final = 300
+_HOUR_S: Final = 3600
+_DAY_S: Final = 86_400
+
+
+class Keeping(NamedTuple):
+    """How long points of a resolution are kept, and what they become then (0: nothing)."""
+
+    resolution_s: int
+    kept_s: int
+    then_s: int
+
+
+KEPT: Final = (
+    Keeping(1, 3 * _HOUR_S, 0),
+    Keeping(MINUTE_S, 15 * _DAY_S, _FIVE_S),
+    Keeping(_FIVE_S, 63 * _DAY_S, _HOUR_S),
+    Keeping(_HOUR_S, 455 * _DAY_S, 0),
+)
+_COARSE: Final = (MINUTE_S, _FIVE_S, _HOUR_S)
+LISTED_MS: Final = 14 * _DAY_S * 1000
+"""A metric without data for so long is not listed any more; its points can still be read."""
 STATISTICS: Final = ("SampleCount", "Average", "Sum", "Minimum", "Maximum")
 _HOUR_MS: Final = 3_600_000
+_SCANNED: Final = 500
 _SWEPT: Final = 500
-"""Old points that one write of new data removes at most."""
+"""Old points of one resolution that one sweep of a metric takes at most."""
 PERCENTILE: Final = re.compile(r"p(\d{1,2}(?:\.\d{1,10})?|100)").fullmatch
 
 
@@ -39,13 +65,7 @@ def put(tx: Transaction, ids: Ids, now_ms: int, place: Place, time_s: int, sums:
     series = place.series
     metric = _metric(tx, ids, now_ms, series)
     for resolution in {place.resolution_s, MINUTE_S}:
-        at_s = time_s - time_s % resolution
-        old = keys.points.get(tx, metric.id, resolution, series.unit, at_s)
-        merged = sums
-        if old is not None:
-            merged = _sums(old)
-            merged.merge(sums)
-        keys.points.put(tx, _point(merged), metric.id, resolution, series.unit, at_s)
+        _add(tx, metric, resolution, series.unit, time_s - time_s % resolution, sums)
 
 
 def show(tx: Transaction, ids: Ids, now_ms: int, series: Series, time_s: int, value: float) -> None:
@@ -68,17 +88,51 @@ def _metric(tx: Transaction, ids: Ids, now_ms: int, series: Series) -> Metric:
     else:
         return found
     keys.metrics.put(tx, metric, *parts)
+    daily.arm(tx, series.account, series.region, now_ms)
     return metric
 
 
-def sweep(tx: Transaction, metric: Metric, now_ms: int) -> None:
-    """Remove points that are past their time."""
-    for resolution, kept_s in KEPT_S.items():
-        for unit in metric.units:
-            end = keys.points.key(metric.id, resolution, unit, now_ms // 1000 - kept_s)
-            begin = keys.points.key(metric.id, resolution, unit)
-            for key, _ in tx.scan(begin, end, limit=_SWEPT):
-                tx.delete(key)
+def sweep(tx: Transaction, metric: Metric, now_ms: int) -> bool:
+    """Put a metric's old points together, or remove them. True when there may be more of them."""
+    more = False
+    for unit in metric.units:
+        for keeping in KEPT:
+            more |= _sweep(tx, metric, unit, keeping, now_ms // 1000)
+    return more
+
+
+def _sweep(tx: Transaction, metric: Metric, unit: str, keeping: Keeping, now_s: int) -> bool:
+    end_s = now_s - keeping.kept_s
+    # What becomes one point does so at once: no span is in points of two resolutions.
+    end_s -= end_s % (keeping.then_s or 1)
+    begin = keys.points.key(metric.id, keeping.resolution_s, unit)
+    old = tx.scan(begin, keys.points.key(metric.id, keeping.resolution_s, unit, end_s), limit=_SWEPT)
+    together: dict[int, Sums] = {}
+    for key, value in old:
+        if keeping.then_s:
+            at_s = int(keys.points.parts(key)[3])  # type: ignore[arg-type]
+            together.setdefault(at_s - at_s % keeping.then_s, Sums()).merge(_sums(keys.points.decode(value)))
+        tx.delete(key)
+    for at_s, sums in together.items():
+        _add(tx, metric, keeping.then_s, unit, at_s, sums)
+    return len(old) == _SWEPT
+
+
+def is_empty(tx: Reader, metric: Metric) -> bool:
+    """Whether a metric has no points left."""
+    begin, end = prefix_range((metric.id,))
+    return not tx.scan(keys.points.prefix + begin, keys.points.prefix + end, limit=1)
+
+
+def _add(tx: Transaction, metric: Metric, resolution_s: int, unit: str, at_s: int, sums: Sums) -> None:
+    """Add measurements to those of a point."""
+    parts = (metric.id, resolution_s, unit, at_s)
+    old = keys.points.get(tx, *parts)
+    merged = sums
+    if old is not None:
+        merged = _sums(old)
+        merged.merge(sums)
+    keys.points.put(tx, _point(merged), *parts)
 
 
 def _point(sums: Sums) -> Point:
@@ -99,18 +153,21 @@ class Span(NamedTuple):
 
 def read(tx: Reader, metric: Metric, unit: str, span: Span) -> dict[int, Sums]:
     """What was measured in one unit, by the start of each period that has data."""
-    resolutions = (1, MINUTE_S) if span.period_s < MINUTE_S else (MINUTE_S,)
-    for resolution in resolutions:
+    if span.period_s < MINUTE_S:
+        return _read(tx, metric, unit, span, (1,)) or _read(tx, metric, unit, span, (MINUTE_S,))
+    return _read(tx, metric, unit, span, [one for one in _COARSE if span.period_s % one == 0])
+
+
+def _read(tx: Reader, metric: Metric, unit: str, span: Span, resolutions_s: Sequence[int]) -> dict[int, Sums]:
+    found: dict[int, Sums] = {}
+    for resolution in resolutions_s:
         begin = keys.points.key(metric.id, resolution, unit, span.start_s)
         end = keys.points.key(metric.id, resolution, unit, span.end_s)
-        found: dict[int, Sums] = {}
         for key, value in tx.scan(begin, end):
             at_s = int(keys.points.parts(key)[3])  # type: ignore[arg-type]
             sums = found.setdefault(at_s - at_s % span.period_s, Sums())
             sums.merge(_sums(keys.points.decode(value)))
-        if found:
-            return found
-    return {}
+    return found
 
 
 def metric_of(tx: Reader, series: Series) -> Metric | None:
@@ -145,14 +202,27 @@ def _percentile(sums: Sums, share: float) -> float:
     return sums.max
 
 
+class Listed(NamedTuple):
+    """A metric as it is listed; `key` is where it lies."""
+
+    key: bytes
+    namespace: str
+    name: str
+    dimensions: tuple[tuple[str, str], ...]
+    metric: Metric
+
+
 def metrics_like(
-    tx: Reader, account: str, region: str, namespace: str = "", name: str = ""
-) -> list[tuple[bytes, tuple[str, str, tuple[tuple[str, str], ...]], Metric]]:
-    """(key, (namespace, name, dimensions), metric) of all metrics of an account that fit."""
+    tx: Reader, account: str, region: str, namespace: str = "", name: str = "", after: bytes | None = None
+) -> Iterator[Listed]:
+    """All metrics of an account that fit, in order of their keys, those after `after`; read as they are asked for."""
     prefix = (account, region, *((namespace, name) if namespace and name else (namespace,) if namespace else ()))
-    found = []
-    for key, metric in keys.metrics.scan(tx, *prefix):
-        parts = keys.metrics.parts(key)
-        if not name or parts[3] == name:
-            found.append((key, (str(parts[2]), str(parts[3]), parts[4]), metric))
-    return found  # type: ignore[return-value]
+    while True:
+        rows = keys.metrics.scan(tx, *prefix, after=after, limit=_SCANNED)
+        for key, metric in rows:
+            parts = keys.metrics.parts(key)
+            if not name or parts[3] == name:
+                yield Listed(key, str(parts[2]), str(parts[3]), parts[4], metric)  # type: ignore[arg-type]
+        if len(rows) < _SCANNED:
+            return
+        after = rows[-1][0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import islice
 from typing import Any, Final
 
 from lambent.contracts.ports import Reader, Transaction
@@ -18,7 +19,7 @@ from ..errors import (
     InvalidParameterValueException,
     MissingRequiredParameterException,
 )
-from ..points import Place, Span
+from ..points import Listed, Place, Span
 from ..series import wanted
 from ..service import cloudwatch, moment, seconds
 
@@ -98,18 +99,18 @@ def _number(where: str, value: float) -> float:
 
 @cloudwatch.operation(tx="read", unbuilt=("OwningAccount",), harmless=("IncludeLinkedAccounts",))
 def list_metrics(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
-    after = paging.unseal(req["NextToken"], InvalidNextToken) if "NextToken" in req else b""
-    found = []
-    rows = points.metrics_like(tx, ctx.account, ctx.region, req.get("Namespace", ""), req.get("MetricName", ""))
-    for key, (namespace, name, dimensions), metric in rows:
-        if key <= after or not _has(dimensions, req.get("Dimensions", ())):
-            continue
-        if req.get("RecentlyActive") and ctx.now_ms - metric.last_ms > _RECENT_MS:
-            continue
-        shown = [{"Name": name, "Value": value} for name, value in dimensions]
-        found.append((key, {"Namespace": namespace, "MetricName": name, "Dimensions": shown}))
-    page, token = paging.page(found, _PAGE, lambda row: row[0])
-    return {"Metrics": [metric for _, metric in page], **({"NextToken": token} if token else {})}
+    after = paging.unseal(req["NextToken"], InvalidNextToken) if "NextToken" in req else None
+    wanted_dimensions = req.get("Dimensions", ())
+    age_ms = _RECENT_MS if req.get("RecentlyActive") else points.LISTED_MS
+    rows = points.metrics_like(tx, ctx.account, ctx.region, req.get("Namespace", ""), req.get("MetricName", ""), after)
+    fit = (one for one in rows if ctx.now_ms - one.metric.last_ms <= age_ms and _has(one.dimensions, wanted_dimensions))
+    page, token = paging.page(list(islice(fit, _PAGE + 1)), _PAGE, lambda one: one.key)
+    return {"Metrics": [_listed(one) for one in page], **({"NextToken": token} if token else {})}
+
+
+def _listed(metric: Listed) -> dict[str, Any]:
+    dimensions = [{"Name": name, "Value": value} for name, value in metric.dimensions]
+    return {"Namespace": metric.namespace, "MetricName": metric.name, "Dimensions": dimensions}
 
 
 def _has(dimensions: tuple[tuple[str, str], ...], filters: Any) -> bool:
