@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from lambent.kit import yaml_numbers
 from lambent.services.cloudformation.errors import ValidationError
 
 BODY_BYTES_MAX = 1_000_000
@@ -76,6 +77,7 @@ def _short_form(loader: Any, suffix: str, node: yaml.Node) -> dict[str, Any]:
 
 
 _Loader.add_multi_constructor("!", _short_form)
+yaml_numbers.bounded(_Loader)
 
 
 def load(text: str) -> dict[str, Any]:

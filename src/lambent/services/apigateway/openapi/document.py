@@ -10,9 +10,12 @@ from typing import Any, Final, TypeVar
 import orjson
 import yaml
 
+from lambent.kit import yaml_numbers
+
 BODY_BYTES_MAX: Final = 6 << 20
 DEPTH_MAX: Final = 100
 _DIGITS_MAX: Final = 16
+_JSON: Final = (str, int, float, dict, list, type(None))
 _Default = TypeVar("_Default", int, None)
 
 
@@ -37,6 +40,7 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
+yaml_numbers.bounded(_Loader)
 
 
 def values(body: bytes) -> dict[str, Any]:
@@ -72,13 +76,15 @@ def _yaml(text: str) -> Any:
 
 
 def _depth(value: Any) -> int:
-    """How deep a value is nested, counted without recursion."""
+    """How deep a value is nested, counted without recursion; `Unreadable` where it is none of JSON."""
     deepest, pending = 0, [(value, 1)]
     while pending:
         item, level = pending.pop()
         deepest = max(deepest, level)
         if level > DEPTH_MAX:
             break
+        if not isinstance(item, _JSON):
+            raise Unreadable  # YAML can say what JSON cannot: bytes, dates, sets
         children = item.values() if isinstance(item, dict) else item if isinstance(item, list) else ()
         pending.extend((child, level + 1) for child in children)
     return deepest
