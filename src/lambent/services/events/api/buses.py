@@ -53,16 +53,18 @@ def create_event_bus(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict
     return present(EventBusArn=bus.arn, Description=bus.description, **bus.settings)
 
 
+def _change(ctx: Context, tx: Transaction, bus: Bus, **changes: Any) -> Bus:
+    """Store a change of a bus; the default one, which was always there, counts as made with its first."""
+    bus = replace(bus, created_ms=bus.created_ms or ctx.now_ms, modified_ms=ctx.now_ms, **changes)
+    keys.put_bus(tx, bus)
+    return bus
+
+
 @events.operation(tx="write", resource=named("event-bus", "Name"), harmless=("KmsKeyIdentifier", "LogConfig"))
 def update_event_bus(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     bus = keys.get_bus(tx, *bus_place(ctx, req.get("Name")))
-    bus = replace(
-        bus,
-        description=req.get("Description", bus.description),
-        settings={**bus.settings, **_settings(req)},
-        modified_ms=ctx.now_ms,
-    )
-    keys.put_bus(tx, bus)
+    settings = {**bus.settings, **_settings(req)}
+    bus = _change(ctx, tx, bus, description=req.get("Description", bus.description), settings=settings)
     return present(Arn=bus.arn, Name=bus.name, Description=bus.description, **bus.settings)
 
 
@@ -123,7 +125,7 @@ def put_permission(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
     text = orjson.dumps(policy).decode()
     if len(text) > POLICY_BYTES_MAX:
         raise errors.PolicyLengthExceededException("Policy length exceeds the limit of 10240 bytes.")
-    keys.put_bus(tx, replace(bus, policy=text, modified_ms=ctx.now_ms))
+    _change(ctx, tx, bus, policy=text)
 
 
 def _statements(policy: dict[str, Any]) -> list[dict[str, Any]]:
@@ -160,4 +162,4 @@ def remove_permission(ctx: Context, tx: Transaction, req: dict[str, Any]) -> Non
         if len(kept) == len(_statements(policy)):
             raise ResourceNotFoundException("Statement with the provided id does not exist.")
         text = orjson.dumps({**policy, "Statement": kept}).decode() if kept else ""
-    keys.put_bus(tx, replace(bus, policy=text, modified_ms=ctx.now_ms))
+    _change(ctx, tx, bus, policy=text)
