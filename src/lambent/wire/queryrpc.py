@@ -168,6 +168,7 @@ class QueryCodec(Codec):
         wrapper = operation.data.get("output", {}).get("resultWrapper")
         self._open = f'<{name}Response xmlns="{self._namespace}">'
         self._close = f"</{name}Response>"
+        self._detail = "<Detail/>" if metadata.get("queryErrorDetail") else ""
         self._wrapper = "" if ec2 else str(wrapper or (f"{name}Result" if operation.output else ""))
 
     def read(self, route: Route, request: Request, body: bytes | Body) -> dict[str, Any]:
@@ -203,6 +204,7 @@ class QueryCodec(Codec):
         out = [] if self._ec2 else [f"<Type>{fault}</Type>"]
         out.append(f"<Code>{code}</Code><Message>{message}</Message>")
         write_fields(out, shape, error.fields)
+        out.append(self._detail)
         if self._ec2:
             body = (
                 f"{DECLARATION}<Response><Errors><Error>{''.join(out)}</Error></Errors>"

@@ -108,7 +108,8 @@ def bean(name: str) -> str:
 
 
 def show(value: Any, shape: Shape | None = None) -> str:
-    """A value as AWS's Java services print it; structures by name, with the members that they lack as null."""
+    """A value as AWS's Java services print it; structures by name, with the members that they lack as null, also
+    those that only AWS's own code knows."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -118,7 +119,8 @@ def show(value: Any, shape: Shape | None = None) -> str:
         return f"[{', '.join(show(item, element) for item in value)}]"
     if isinstance(value, Mapping):
         if shape is not None and shape.kind == "structure":
-            members = (f"{bean(name)}={show(value.get(name), member)}" for name, member in shape.members.items())
+            members = [f"{bean(name)}={show(value.get(name), member)}" for name, member in shape.members.items()]
+            members += [f"{name}=null" for name in shape.trait("unpublished") or ()]
             return f"{shape.name}({', '.join(members)})"
         return "{" + ", ".join(f"{key}={show(item)}" for key, item in value.items()) + "}"
     if isinstance(value, bytes | bytearray):

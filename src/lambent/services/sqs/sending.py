@@ -18,7 +18,8 @@ FORGET_ROWS: Final = 2
 
 
 class Draft(NamedTuple):
-    """A message that was checked and has not been stored. `delay_s` is None for the queue's own."""
+    """A message that was checked and has not been stored. `delay_s` is None for the queue's own. `trace` is the trace
+    header that came as an attribute, `heard` the one that came as a header of the request."""
 
     body: str
     attributes: tuple[Attribute, ...] = ()
@@ -27,6 +28,7 @@ class Draft(NamedTuple):
     deduplication: str = ""
     delay_s: int | None = None
     size: int = 0
+    heard: str = ""
 
 
 def draft(queue: Queue, given: dict[str, Any], whole: str = "One or more parameters are invalid.") -> Draft:
@@ -88,7 +90,7 @@ def send(desk: Desk, queue: Queue, books: Books, new: Draft, message_id: str, se
         result.get("MD5OfMessageAttributes", ""),
         new.group,
         new.deduplication if queue.fifo else "",
-        new.trace,
+        new.trace or new.heard,
     )
     sequence = add(desk, queue, books, message)
     if new.deduplication:

@@ -33,11 +33,16 @@ def _shelf(queue: Queue, req: dict[str, Any], group: str) -> int:
     return group_shelf(queue.shelves, group) if queue.fifo else req.get(SHELF, 0) % queue.shelves
 
 
+def _heard(ctx: Context) -> str:
+    """The trace that the sender's request belongs to: SQS passes it on to receivers."""
+    return "" if ctx.request is None else ctx.request.headers.get("x-amzn-trace-id", "")
+
+
 @on_queue("write", locks=_lock_for_send)
 def send_message(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     """Send one message."""
     queue = queue_in(req)
-    new = sending.draft(queue, req)
+    new = sending.draft(queue, req)._replace(heard=_heard(ctx))
     desk = Desk(tx, ctx.now_ms)
     books = desk.books(queue, _shelf(queue, req, new.group))
     result = sending.send(desk, queue, books, new, ctx.cloud.ids.request_id(), ctx.caller.user_id)
@@ -55,9 +60,10 @@ def send_message_batch(ctx: Context, tx: Transaction, req: dict[str, Any]) -> di
         raise InvalidParameterValueException("The request must contain the parameter MessageGroupId.")
     _check_length(given)
     desk = Desk(tx, ctx.now_ms)
+    heard = _heard(ctx)
 
     def send(entry: dict[str, Any]) -> dict[str, Any]:
-        new = sending.draft(queue, entry, _BATCH_LENGTH)
+        new = sending.draft(queue, entry, _BATCH_LENGTH)._replace(heard=heard)
         books = desk.books(queue, _shelf(queue, req, new.group))
         return sending.send(desk, queue, books, new, ctx.cloud.ids.request_id(), ctx.caller.user_id)
 
