@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Literal
 
 import msgspec
@@ -244,8 +244,8 @@ def timestamp(time_ms: int) -> datetime:
 
 
 def milliseconds(time: datetime) -> int:
-    """A time of a request."""
-    return round((time - _EPOCH).total_seconds() * 1000)
+    """A time of a request; what is finer is cut off, for an event is of the second in which it happened."""
+    return (time - _EPOCH) // timedelta(milliseconds=1)
 
 
 def moment(time_ms: int) -> str:
