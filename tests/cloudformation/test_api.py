@@ -303,3 +303,20 @@ def test_a_stack_does_only_what_its_caller_may() -> None:
             await c.call("cloudformation", "CreateStack", caller, StackName="t", TemplateBody=GROUP, RoleARN=role)
 
     run(scenario)
+
+
+NESTED = (
+    "Resources: {Inner: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: https://s3.amazonaws.com/a/b}}}"
+)
+
+
+def test_a_change_set_includes_nested_stacks_where_there_are_none() -> None:
+    async def scenario(c: Cloud) -> None:
+        given: dict[str, Any] = {"ChangeSetName": "c", "ChangeSetType": "CREATE", "IncludeNestedStacks": True}
+        await c.cfn("CreateChangeSet", StackName="s", TemplateBody=GROUP, **given)
+        shown = await c.cfn("DescribeChangeSet", StackName="s", ChangeSetName="c")
+        assert (shown["Status"], shown["IncludeNestedStacks"]) == ("CREATE_COMPLETE", True)
+        with pytest.raises(NotBuilt, match="IncludeNestedStacks"):
+            await c.cfn("CreateChangeSet", StackName="n", TemplateBody=NESTED, **given)
+
+    run(scenario)

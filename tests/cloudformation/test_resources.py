@@ -236,3 +236,38 @@ async def until_settled(c: Cloud) -> None:
             await asyncio.sleep(0)
         c.cloud.clock.advance(200_000_000)
     await c.relay.settled()
+
+
+SUBSCRIBED = (
+    FUNCTION
+    + """
+  Logs: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: source}}
+  Permission:
+    Type: AWS::Lambda::Permission
+    Properties: {FunctionName: !Ref Function, Action: lambda:InvokeFunction, Principal: logs.amazonaws.com}
+  Filter:
+    Type: AWS::Logs::SubscriptionFilter
+    DependsOn: Permission
+    Properties: {LogGroupName: !Ref Logs, FilterPattern: ERROR, DestinationArn: !GetAtt Function.Arn}
+Outputs: {Filter: {Value: !Ref Filter}}
+"""
+)
+
+
+def test_a_function_is_subscribed_to_a_log() -> None:
+    async def scenario(c: Cloud) -> None:
+        name = outputs(await created(c, SUBSCRIBED))["Filter"]
+        assert name.startswith("s-Filter-")
+        changed = SUBSCRIBED.replace("ERROR", "WARNING")
+        await c.cfn("UpdateStack", StackName="s", TemplateBody=changed, Capabilities=["CAPABILITY_IAM"])
+        found = (await c.call("logs", "DescribeSubscriptionFilters", logGroupName="source"))["subscriptionFilters"]
+        assert [(one["filterName"], one["filterPattern"]) for one in found] == [(name, "WARNING")]
+        without = changed[: changed.index("  Filter:")]
+        await c.cfn("UpdateStack", StackName="s", TemplateBody=without, Capabilities=["CAPABILITY_IAM"])
+        assert await c.failures() == []
+        found = (await c.call("logs", "DescribeSubscriptionFilters", logGroupName="source"))["subscriptionFilters"]
+        assert found == []
+        await c.cfn("DeleteStack", StackName="s")
+        assert (await c.call("logs", "DescribeLogGroups"))["logGroups"] == []
+
+    run(scenario)

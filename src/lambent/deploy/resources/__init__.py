@@ -88,6 +88,7 @@ BUILT: Final[Mapping[str, str]] = {
     "AWS::Logs::LogStream": "logs",
     "AWS::Logs::MetricFilter": "logs",
     "AWS::Logs::ResourcePolicy": "logs",
+    "AWS::Logs::SubscriptionFilter": "logs",
     "AWS::Pipes::Pipe": "pipes",
     "AWS::S3::Bucket": "s3",
     "AWS::S3::BucketPolicy": "s3",

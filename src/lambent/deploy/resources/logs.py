@@ -1,4 +1,4 @@
-"""AWS::Logs::LogGroup, LogStream, MetricFilter and ResourcePolicy."""
+"""AWS::Logs::LogGroup, LogStream, MetricFilter, ResourcePolicy and SubscriptionFilter."""
 
 from __future__ import annotations
 
@@ -174,9 +174,38 @@ class ResourcePolicy(Handler):
         await work.attempt(_NOT_FOUND, "logs", "DeleteResourcePolicy", policyName=physical.id)
 
 
+class SubscriptionFilter(Handler):
+    """AWS::Logs::SubscriptionFilter."""
+
+    name_property = "FilterName"
+
+    async def create(self, work: Work, properties: dict[str, Any]) -> Physical:
+        """Put the filter."""
+        name = work.physical_id or properties.get("FilterName") or work.name(512)
+        await self._put(work, name, properties)
+        await work.made(name)
+        return Physical(name)
+
+    async def _put(self, work: Work, name: str, properties: dict[str, Any]) -> None:
+        # A property that the service has not built (RoleArn) is refused by it, in its own words.
+        given = {_small(key): value for key, value in properties.items() if key != "FilterName"}
+        await work.call("logs", "PutSubscriptionFilter", filterName=name, **given)
+
+    async def update(self, work: Work, physical: Physical, old: dict[str, Any], new: dict[str, Any]) -> Physical:
+        """Put the filter anew."""
+        await self._put(work, physical.id, new)
+        return physical
+
+    async def delete(self, work: Work, physical: Physical, properties: dict[str, Any]) -> None:
+        """Delete the filter."""
+        where = {"logGroupName": properties["LogGroupName"], "filterName": physical.id}
+        await work.attempt(_NOT_FOUND, "logs", "DeleteSubscriptionFilter", **where)
+
+
 HANDLERS: Final[Mapping[str, Handler]] = {
     "AWS::Logs::LogGroup": LogGroup(),
     "AWS::Logs::LogStream": LogStream(),
     "AWS::Logs::MetricFilter": MetricFilter(),
     "AWS::Logs::ResourcePolicy": ResourcePolicy(),
+    "AWS::Logs::SubscriptionFilter": SubscriptionFilter(),
 }

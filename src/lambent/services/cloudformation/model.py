@@ -179,7 +179,8 @@ class StackEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangeSet(msgspec.Struct, frozen=True, kw_only=True):
-    """A change set. `kind` is CREATE or UPDATE; `token` the client's; `operation` what executing it does."""
+    """A change set. `kind` is CREATE or UPDATE; `token` the client's; `operation` what executing it does; `nested` whether
+    those of nested stacks were asked for."""
 
     id: str
     name: str
@@ -193,6 +194,7 @@ class ChangeSet(msgspec.Struct, frozen=True, kw_only=True):
     operation: Operation
     token: str = ""
     on_failure: str = ""
+    nested: bool = False
 
 
 class Counter(msgspec.Struct, frozen=True):

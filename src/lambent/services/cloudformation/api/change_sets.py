@@ -20,13 +20,14 @@ from . import proposals, shapes, updates
 
 _PAGE = 100
 _NO_CHANGES = "The submitted information didn't contain changes. Submit different information to create a change set."
+_NESTED = "AWS::CloudFormation::Stack"
 _UNBUILT = ("ResourcesToImport", "DeploymentMode")
 
 
 @cloudformation.operation(tx="none", authorize=proposals.authorize("CreateChangeSet"), unbuilt=_UNBUILT)
 async def create_change_set(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     proposals.check_name(req["StackName"])
-    empty = ("NotificationARNs", "RollbackConfiguration", "IncludeNestedStacks", "ImportExistingResources")
+    empty = ("NotificationARNs", "RollbackConfiguration", "ImportExistingResources")
     proposals.refuse_filled(req, "CreateChangeSet", *empty)
     kind = req.get("ChangeSetType", "UPDATE")
     if kind == "IMPORT":
@@ -37,6 +38,8 @@ async def create_change_set(ctx: Context, req: dict[str, Any]) -> dict[str, Any]
     body = await proposals.template_body(ctx, req, previous.original if previous is not None else None)
     proposal, prepared = await proposals.prepare(ctx, req, stack, body)
     proposals.check_capabilities(req, prepared, reviewed=True)
+    if _NESTED in prepared.resource_types:  # a template without them has nothing to include: the CDK always asks
+        proposals.refuse_filled(req, "CreateChangeSet", "IncludeNestedStacks")
     change_set = await _computed(ctx, req, stack, proposal, prepared)
     event_id = ctx.cloud.ids.uuid()
 
@@ -99,6 +102,7 @@ async def _computed(
         operation=replace(operation, change_set=change_set_id),
         token=req.get("ClientToken", ""),
         on_failure=req.get("OnStackFailure", ""),
+        nested=bool(req.get("IncludeNestedStacks")),
     )
 
 

@@ -152,7 +152,7 @@ def change_set(record: ChangeSet, of: Stack, *, values: bool) -> dict[str, Any]:
         "RollbackConfiguration": {},
         "Capabilities": list(record.operation.capabilities),
         "Changes": [{"Type": "Resource", "ResourceChange": change(item, values)} for item in record.changes],
-        "IncludeNestedStacks": False,
+        "IncludeNestedStacks": record.nested,
     }
     optional = {
         "StatusReason": record.reason,
