@@ -84,8 +84,8 @@ def find_resource(ctx: Context, tx: Reader, req: Mapping[str, Any], member: str 
 
 
 def page_of(items: Iterable[T], req: Mapping[str, Any], key: Callable[[T], str], show: Callable[[T], Any]) -> Any:
-    """A page of things in the order of `key`: `limit` (25 when not given, 500 at most) after `position`; a limit below 1
-    is an empty page, as on AWS."""
+    """A page of things in the order of `key`: `limit` (25 when not given, 500 at most) after `position`. A limit below
+    1 is an empty page, as on AWS."""
     given = req.get("limit")
     limit = PAGE if given is None else min(int(given), PAGE_MAX)
     if limit < 1:
