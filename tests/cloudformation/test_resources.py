@@ -271,3 +271,16 @@ def test_a_function_is_subscribed_to_a_log() -> None:
         assert (await c.call("logs", "DescribeLogGroups"))["logGroups"] == []
 
     run(scenario)
+
+
+def test_what_the_cdk_tells_aws_is_nothing_but_a_name() -> None:
+    template = "Resources: {CDKMetadata: {Type: AWS::CDK::Metadata, Properties: {Analytics: before}}}"
+
+    async def scenario(c: Cloud) -> None:
+        await created(c, template)
+        await c.cfn("UpdateStack", StackName="s", TemplateBody=template.replace("before", "after"))
+        assert (await c.stack())["StackStatus"] == "UPDATE_COMPLETE"
+        await c.cfn("DeleteStack", StackName="s")
+        assert await c.failures() == []
+
+    run(scenario)

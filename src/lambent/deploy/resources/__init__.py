@@ -47,6 +47,7 @@ BUILT: Final[Mapping[str, str]] = {
     "AWS::ApiGatewayV2::VpcLink": "apigatewayv2",
     "AWS::ApplicationAutoScaling::ScalableTarget": "application_autoscaling",
     "AWS::ApplicationAutoScaling::ScalingPolicy": "application_autoscaling",
+    "AWS::CDK::Metadata": "cloudformation",
     "AWS::CloudFormation::CustomResource": "custom",
     "AWS::CloudFormation::Stack": "nested",
     "AWS::CloudFormation::WaitConditionHandle": "cloudformation",

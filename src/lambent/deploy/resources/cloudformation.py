@@ -1,4 +1,4 @@
-"""AWS::CloudFormation::WaitConditionHandle: a resource that is nothing but a URL."""
+"""Resources that are nothing but a name: AWS::CloudFormation::WaitConditionHandle and AWS::CDK::Metadata."""
 
 from __future__ import annotations
 
@@ -23,4 +23,22 @@ class WaitConditionHandle(Handler):
         """Nothing is there."""
 
 
-HANDLERS: Final[Mapping[str, Handler]] = {"AWS::CloudFormation::WaitConditionHandle": WaitConditionHandle()}
+class CdkMetadata(Handler):
+    """AWS::CDK::Metadata, which the CDK adds to tell AWS its version. Here nobody is told."""
+
+    async def create(self, work: Work, properties: dict[str, Any]) -> Physical:
+        """Give it a name."""
+        return Physical(work.physical_id or work.name(64))
+
+    async def update(self, work: Work, physical: Physical, old: dict[str, Any], new: dict[str, Any]) -> Physical:
+        """What it says may differ, and nobody listens."""
+        return physical
+
+    async def delete(self, work: Work, physical: Physical, properties: dict[str, Any]) -> None:
+        """Nothing is there."""
+
+
+HANDLERS: Final[Mapping[str, Handler]] = {
+    "AWS::CDK::Metadata": CdkMetadata(),
+    "AWS::CloudFormation::WaitConditionHandle": WaitConditionHandle(),
+}

@@ -179,8 +179,8 @@ class StackEvent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChangeSet(msgspec.Struct, frozen=True, kw_only=True):
-    """A change set. `kind` is CREATE or UPDATE; `token` the client's; `operation` what executing it does; `nested` whether
-    those of nested stacks were asked for."""
+    """A change set. `kind` is CREATE or UPDATE; `token` the client's; `operation` what executing it does;
+    `nested`: those of nested stacks were asked for, too."""
 
     id: str
     name: str
