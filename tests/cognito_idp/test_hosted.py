@@ -437,7 +437,7 @@ def test_an_authenticator_is_set_up_on_the_page() -> None:
         await cloud.admin("SetUserPoolMfaConfig", MfaConfiguration="ON", **software)
         await cloud.user()
         page = await browser.submit(await browser.get("/login", **asked(cloud)), username="anna", password=PASSWORD)
-        found = re.search(r"the code that it shows: ([A-Z2-7]{52})", html(page))
+        found = re.search(r'name="key" value="([A-Z2-7]{52})"', html(page))
         assert found is not None
         for wrong in ("abc", "000000"):
             page = await browser.submit(page, answer=wrong)

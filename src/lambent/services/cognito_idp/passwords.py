@@ -62,6 +62,22 @@ def check(pool: Pool, password: str) -> None:
             raise InvalidPasswordException(f"Password did not conform with policy: {complaint}")
 
 
+def rules_told(pool: Pool) -> str:
+    """The policy in words, for whoever chooses a password: `At least 8 characters, with a lower case letter, a
+    number.`"""
+    rules = policy(pool)
+    kinds = (
+        ("RequireLowercase", "a lower case letter"),
+        ("RequireUppercase", "an upper case letter"),
+        ("RequireNumbers", "a number"),
+        ("RequireSymbols", "a symbol"),
+    )
+    wanted = [text for rule, text in kinds if rules[rule]]
+    *most, last = wanted or [""]
+    listed = f", with {', '.join(most)}{' and ' if most else ''}{last}" if wanted else ""
+    return f"At least {rules['MinimumLength']} characters{listed}."
+
+
 def secured(ids: Ids) -> bytes:
     """A new salt. Its first digit is not 0, for clients read it as a number."""
     salt = ids.bytes(16)

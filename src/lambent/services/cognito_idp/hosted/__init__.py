@@ -54,11 +54,11 @@ async def serve(cloud: Cloud, request: Request) -> Response | None:
         name, prefix, path = request.host, "", request.path
     found = await cloud.store.read(lambda tx: _find(tx, name, by_path=bool(prefix)))
     if found is None:
-        return failure(404, "not_found", "There is no user pool with this domain.") if prefix else None
+        return _nowhere(path, "There is no user pool with this domain.") if prefix else None
     pool, domain = found
     site = Site(cloud, request, pool, domain, prefix, path)
     if domain is None and path != "/confirmUser":
-        return failure(404, "not_found", "This user pool has no domain.")
+        return _nowhere(path, "This user pool has no domain.")
     try:
         return await _answer(site)
     except BodyTooLarge:
@@ -67,6 +67,13 @@ async def serve(cloud: Cloud, request: Request) -> Response | None:
         return pages.message(site, "Not built yet", error.message, status=501)
     except ServiceError as error:
         return pages.message(site, "This did not work", error.message)
+
+
+def _nowhere(path: str, text: str) -> Response:
+    """An answer where there are no pages: programs get JSON, people a page."""
+    if path in _ENDPOINTS:
+        return failure(404, "not_found", text)
+    return pages.nowhere("Not found", text, status=404)
 
 
 def _find(tx: Reader, name: str, *, by_path: bool) -> tuple[Pool, Domain | None] | None:

@@ -8,7 +8,7 @@ from lambent.contracts.caller import ANONYMOUS
 from lambent.contracts.errors import ServiceError
 from lambent.contracts.http import Response
 
-from .. import clients
+from .. import clients, passwords
 from ..model import Client
 from . import authorize, pages
 from .pages import Field, Link
@@ -16,6 +16,12 @@ from .site import Site, client_of, form_is_ours, form_token, redirect
 
 _STALE: Final = "This page was open for too long. Please try again."
 _KINDS: Final = {"email": "email", "phone_number": "tel", "birthdate": "date"}
+_HINTS: Final = {"phone_number": "With the country's code, as in +491511234567."}
+_NOTES: Final = {
+    "": "Enter the code that we sent you.",
+    "sent": "We sent you a code.",
+    "waiting": "Your account is not confirmed yet. Enter the code that we sent you, or ask for another.",
+}
 _COMPLETE: Final = {"email": "email", "phone_number": "tel", "birthdate": "bday", "given_name": "given-name",
                     "family_name": "family-name", "name": "name"}  # fmt: skip
 
@@ -71,9 +77,17 @@ def _sign_up_fields(site: Site, given: dict[str, str]) -> list[Field]:
     for name in _asked_for(site):
         text = name.replace("_", " ").capitalize()
         found.append(
-            Field(name, text, _KINDS.get(name, "text"), given.get(name, ""), _COMPLETE.get(name, ""), not kinds)
-        )
-    return [*found, Field("password", "Password", "password", complete="new-password")]
+            Field(
+                name, text, _KINDS.get(name, "text"), given.get(name, ""), _COMPLETE.get(name, ""), not kinds,
+                hint=_HINTS.get(name, ""),
+            )
+        )  # fmt: skip
+    return [*found, new_password(site, "Password", "password")]
+
+
+def new_password(site: Site, label: str, name: str) -> Field:
+    """A field for a password that is chosen here, with what the pool wants of it."""
+    return Field(name, label, "password", complete="new-password", hint=passwords.rules_told(site.pool))
 
 
 async def sign_up(site: Site) -> Response:
@@ -92,7 +106,7 @@ async def sign_up(site: Site) -> Response:
             error = refused.message
         else:
             done = answer["UserConfirmed"]
-            query = {**site.query, **({"done": "confirmed"} if done else {"username": name})}
+            query = {**site.query, **({"done": "confirmed"} if done else {"username": name, "done": "sent"})}
             return redirect(site.link("/login" if done else "/confirm", query))
     return await _page(site, "Create an account", "/signup", _sign_up_fields(site, fields), "Sign up", error=error)
 
@@ -112,15 +126,17 @@ async def confirm(site: Site) -> Response:
         else:
             query = {key: value for key, value in site.query.items() if key != "username"}
             return redirect(site.link("/login", {**query, "done": "confirmed"}))
-    return await _confirm_page(site, name, error=error, note="" if error else "We sent you a code.")
+    note = "" if error else _NOTES.get(site.query.get("done", ""), "")
+    return await _confirm_page(site, name, error=error, note=note)
 
 
 async def _confirm_page(site: Site, name: str, **more: Any) -> Response:
     fields = [Field("code", "Code", complete="one-time-code")]
     if not name:
-        fields.insert(0, Field("username", "Username"))
+        fields.insert(0, _name_field(site, ""))
     hidden = {"username": name} if name else {}
-    again = ("Send another code", site.link("/resend", {k: v for k, v in site.query.items() if k != "username"}))
+    query = {key: value for key, value in site.query.items() if key not in ("username", "done")}
+    again = ("Send another code", site.link("/resend", query))
     return await _page(site, "Confirm your account", "/confirm", fields, "Confirm", hidden=hidden, second=again, **more)
 
 
@@ -153,6 +169,10 @@ async def confirm_by_link(site: Site) -> Response:
 # -- forgotten passwords ----------------------------------------------------------------------------------------------
 
 
+def _name_field(site: Site, name: str) -> Field:
+    return Field("username", pages.name_label(site), value=name, complete="username")
+
+
 async def forgot(site: Site) -> Response:
     """GET and POST /forgotPassword: ask for a code."""
     found = await _posted(site)
@@ -167,8 +187,7 @@ async def forgot(site: Site) -> Response:
             error = refused.message
         else:
             return redirect(site.link("/confirmForgotPassword", {**site.query, "username": name}))
-    label = "Email" if tuple(site.pool.signs_in_by) == ("email",) else "Username"
-    fields_shown = [Field("username", label, value=name, complete="username")]
+    fields_shown = [_name_field(site, name)]
     text = "We send a code to the address that we know of you."
     return await _page(
         site, "Forgot your password?", "/forgotPassword", fields_shown, "Send code", text=text, error=error
@@ -193,12 +212,11 @@ async def reset(site: Site) -> Response:
         else:
             query = {key: value for key, value in site.query.items() if key != "username"}
             return redirect(site.link("/login", {**query, "done": "reset"}))
-    shown = [
-        Field("code", "Code", complete="one-time-code"),
-        Field("password", "New password", "password", complete="new-password"),
-    ]
+    shown = [Field("code", "Code", complete="one-time-code"), new_password(site, "New password", "password")]
+    if not name:
+        shown.insert(0, _name_field(site, ""))
     note = "" if error else "If we know you, we sent you a code."
     return await _page(
-        site, "Choose a new password", "/confirmForgotPassword", shown, "Change password", hidden={"username": name},
-        error=error, note=note,
+        site, "Choose a new password", "/confirmForgotPassword", shown, "Change password",
+        hidden={"username": name} if name else {}, whose=name, error=error, note=note,
     )  # fmt: skip

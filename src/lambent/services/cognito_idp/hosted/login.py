@@ -14,7 +14,7 @@ from .. import challenges, clients, factors, keys, sessions, signing_in, totp
 from ..attempt import Attempt, proven
 from ..errors import EnableSoftwareTokenMFAException, PasswordResetRequiredException, UserNotConfirmedException
 from ..model import Browser, User
-from . import authorize, pages
+from . import account, authorize, pages
 from .authorize import Asked
 from .pages import Field, Link
 from .site import BROWSER_MS, SIGNED_IN, Site, form_is_ours, form_token, redirect
@@ -26,6 +26,11 @@ _CODES: Final = {
     factors.TOTP: "Enter the code that your authenticator app shows.",
     factors.SMS: "Enter the code that we sent to your phone.",
     factors.EMAIL: "Enter the code that we sent to your email address.",
+}
+_FACTORS: Final = {
+    factors.TOTP: "An authenticator app",
+    factors.SMS: "A text message to your phone",
+    factors.EMAIL: "An email message",
 }
 _NOTES: Final = {
     "confirmed": "You are confirmed. Please sign in.",
@@ -49,7 +54,9 @@ async def login(site: Site) -> Response:
         else:
             found = await _password(site, asked, fields)
     except UserNotConfirmedException:
-        return redirect(site.link("/confirm", {**site.query, "username": fields.get("username", "")}))
+        return redirect(
+            site.link("/confirm", {**site.query, "username": fields.get("username", ""), "done": "waiting"})
+        )
     except PasswordResetRequiredException:
         return redirect(site.link("/forgotPassword"))
     except ServiceError as error:
@@ -58,17 +65,10 @@ async def login(site: Site) -> Response:
         return await show(site, error=error.message, name=fields.get("username", ""))
     if "ChallengeName" in found:
         name = found["ChallengeParameters"].get("USER_ID_FOR_SRP", fields.get("username", ""))
-        fields = {**_needed(found), "session": found["Session"]}
+        typed = fields.get("username", "")
+        fields = {**_needed(found), "session": found["Session"], "username": typed}
         return await _challenge(site, found["ChallengeName"], fields, name)
     return await _in(site, asked, found["User"])
-
-
-def _name_label(site: Site) -> str:
-    kinds = site.pool.signs_in_by
-    if not kinds:
-        return "Username"
-    labels = {"email": "Email", "phone_number": "Phone number"}
-    return labels[kinds[0]] if len(kinds) == 1 else "Email or phone number"
 
 
 async def show(site: Site, *, error: str = "", note: str = "", name: str = "") -> Response:
@@ -85,7 +85,7 @@ async def show(site: Site, *, error: str = "", note: str = "", name: str = "") -
         headers=headers,
         action=site.link("/login", query),
         fields=[
-            Field("username", _name_label(site), value=name or query.get("login_hint", ""), complete="username"),
+            Field("username", pages.name_label(site), value=name or query.get("login_hint", ""), complete="username"),
             Field("password", "Password", "password", complete="current-password"),
         ],
         button="Sign in",
@@ -118,25 +118,28 @@ async def _challenge(site: Site, challenge: str, given: dict[str, str], name: st
     fields, text, button = [Field("answer", "Code", complete="one-time-code")], _CODES.get(challenge, ""), "Continue"
     title = "One more step"
     hidden = {"challenge": challenge, "session": given.get("session", ""), "name": name}
+    typed = hidden["username"] = given.get("username", "")
+    key = whose = ""
     if challenge == "NEW_PASSWORD_REQUIRED":
-        title, text, button = "Choose a new password", "", "Change password"
-        fields = [Field("answer", "New password", "password", complete="new-password")]
+        title, text, button, whose = "Choose a new password", "", "Change password", typed
+        fields = [account.new_password(site, "New password", "answer")]
         for one in _names(given.get("requiredAttributes", "[]")):
             fields.append(Field(one, one.removeprefix("userAttributes.").replace("_", " ").capitalize()))
         hidden["requiredAttributes"] = given.get("requiredAttributes", "[]")
     elif challenge == "MFA_SETUP":
         title = "Set up an authenticator"
         hidden |= await _new_key(site, given)
-        text = f"Add this key to your authenticator app, then enter the code that it shows: {hidden['key']}"
+        key, whose = hidden["key"], typed
+        text = "Add this key to your authenticator app, then enter the code that it shows."
     elif challenge == "SELECT_MFA_TYPE":
-        text = f"Which code do you want to use? {given.get('MFAS_CAN_CHOOSE', '')}"
-        fields = [Field("answer", "One of these")]
+        choices = tuple((one, _FACTORS.get(one, one)) for one in _names(given.get("MFAS_CAN_CHOOSE", "")))
+        fields = [Field("answer", "Where do you want your code from?", choices=choices)]
         hidden["MFAS_CAN_CHOOSE"] = given.get("MFAS_CAN_CHOOSE", "")
     elif challenge not in _CODES:
         return pages.message(site, title, f"This page cannot ask for {challenge} yet. Use the application's own form.")
     return pages.form(
         site, title, token=token, headers=headers, action=site.link("/login"), fields=fields, button=button,
-        hidden=hidden, error=error, text=text,
+        hidden=hidden, error=error, text=text, key=key, whose=whose,
     )  # fmt: skip
 
 

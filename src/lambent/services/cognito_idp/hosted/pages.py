@@ -6,7 +6,7 @@ import base64
 import hashlib
 from html import escape
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from lambent.contracts.http import Response
 
@@ -40,13 +40,22 @@ a:hover{color:var(--deep);text-decoration:underline}
 .error,.note{padding:10px 14px;border-radius:8px;font-size:14px;overflow-wrap:anywhere}
 .error{color:var(--red);background:var(--redback)}
 .note{color:var(--green);background:var(--greenback)}
+.hint{margin:-10px 0 16px;color:var(--soft);font-size:13px}
+.key{display:block;margin:0 0 16px;padding:10px 14px;border:1px solid var(--line);border-radius:8px;
+font:15px/1.7 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace;user-select:all}
+fieldset{margin:0 0 16px;padding:0;border:0}
+legend{margin:0 0 8px;padding:0;font-size:14px;font-weight:600}
+.choice{display:flex;gap:10px;align-items:center;margin:0 0 8px;padding:10px 14px;border:1px solid var(--line);
+border-radius:8px;font-size:15px;font-weight:400;cursor:pointer}
+input.pick{width:18px;height:18px;margin:0;accent-color:#0b62d6}
+.away{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 .links{display:flex;flex-wrap:wrap;gap:8px 20px;justify-content:space-between;margin:20px 0 0;font-size:14px}
 """
 _STYLE_HASH: Final = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
 
 class Field(NamedTuple):
-    """An input of a form."""
+    """An input of a form. `hint` stands below it; with `choices` (value, label) one of them is chosen instead."""
 
     name: str
     label: str
@@ -54,6 +63,8 @@ class Field(NamedTuple):
     value: str = ""
     complete: str = ""
     required: bool = True
+    hint: str = ""
+    choices: tuple[tuple[str, str], ...] = ()
 
 
 class Link(NamedTuple):
@@ -61,6 +72,15 @@ class Link(NamedTuple):
 
     text: str
     to: str
+
+
+def name_label(site: Site) -> str:
+    """What users of the pool sign in by."""
+    kinds = site.pool.signs_in_by
+    if not kinds:
+        return "Username"
+    labels = {"email": "Email", "phone_number": "Phone number"}
+    return labels[kinds[0]] if len(kinds) == 1 else "Email or phone number"
 
 
 def form(
@@ -78,19 +98,23 @@ def form(
     text: str = "",
     links: tuple[Link, ...] = (),
     second: tuple[str, str] | None = None,
+    key: str = "",
+    whose: str = "",
 ) -> Response:
-    """A page with a form. `second` is (label, address) of another button that posts the same fields."""
+    """A page with a form. `second` is (label, address) of another button that posts the same fields; `key` is shown
+    for an authenticator; `whose` is the name that a browser keeps a new password for."""
     parts = [f'<form method="post" action="{escape(action)}">']
     for name, value in {"_csrf": token, **(hidden or {})}.items():
         parts.append(f'<input type="hidden" name="{escape(name)}" value="{escape(value)}">')
-    for index, one in enumerate(fields):
-        focus = " autofocus" if index == 0 else ""
-        needed = " required" if one.required else ""
-        complete = f' autocomplete="{escape(one.complete)}"' if one.complete else ""
+    if key:
+        parts.append(_key(key, site.pool.name, whose))
+    if whose:
         parts.append(
-            f'<label for="f{index}">{escape(one.label)}</label><input id="f{index}" type="{escape(one.kind)}" '
-            f'name="{escape(one.name)}" value="{escape(one.value)}"{complete}{needed}{focus}>'
+            f'<label class="away">Username<input type="text" value="{escape(whose)}" autocomplete="username" readonly '
+            'tabindex="-1"></label>'
         )
+    for index, one in enumerate(fields):
+        parts.append(_choices(one) if one.choices else _input(one, index))
     parts.append(f'<button type="submit">{escape(button)}</button>')
     if second is not None:
         parts.append(
@@ -101,13 +125,50 @@ def form(
     return _page(site, title, "".join(parts), error=error, note=note, text=text, links=links, headers=headers)
 
 
+def _input(one: Field, index: int) -> str:
+    focus = " autofocus" if index == 0 else ""
+    needed = " required" if one.required else ""
+    complete = f' autocomplete="{escape(one.complete)}"' if one.complete else ""
+    told = f' aria-describedby="h{index}"' if one.hint else ""
+    hint = f'<p class="hint" id="h{index}">{escape(one.hint)}</p>' if one.hint else ""
+    return (
+        f'<label for="f{index}">{escape(one.label)}</label><input id="f{index}" type="{escape(one.kind)}" '
+        f'name="{escape(one.name)}" value="{escape(one.value)}"{complete}{needed}{told}{focus}>{hint}'
+    )
+
+
+def _choices(one: Field) -> str:
+    shown = []
+    for index, (value, label) in enumerate(one.choices):
+        chosen = " checked" if index == 0 else ""
+        shown.append(
+            f'<label class="choice"><input class="pick" type="radio" name="{escape(one.name)}" value="{escape(value)}"'
+            f"{chosen}>{escape(label)}</label>"
+        )
+    return f"<fieldset><legend>{escape(one.label)}</legend>{''.join(shown)}</fieldset>"
+
+
+def _key(key: str, pool: str, whose: str) -> str:
+    """An authenticator's key, in groups that can be typed, and as a link that an app on the same device opens."""
+    groups = " ".join(key[start : start + 4] for start in range(0, len(key), 4))
+    address = f"otpauth://totp/{quote(f'{pool}:{whose}', safe=':')}?{urlencode({'secret': key, 'issuer': pool})}"
+    return (
+        f'<code class="key">{escape(groups)}</code><p><a href="{escape(address)}">Open in an authenticator app</a></p>'
+    )
+
+
 def message(site: Site, title: str, text: str, *, status: int = 400, links: tuple[Link, ...] = ()) -> Response:
     """A page that says something."""
     return _page(site, title, "", text=text, links=links, status=status)
 
 
+def nowhere(title: str, text: str, *, status: int) -> Response:
+    """A page that says something where there is no pool."""
+    return _page(None, title, "", text=text, status=status)
+
+
 def _page(
-    site: Site,
+    site: Site | None,
     title: str,
     body: str,
     *,
@@ -118,8 +179,8 @@ def _page(
     headers: list[tuple[str, str]] | None = None,
     status: int = 200,
 ) -> Response:
-    pool = escape(site.pool.name)
-    shown = f'<p class="pool">{pool}</p><h1>{escape(title)}</h1>'
+    pool = escape(site.pool.name) if site is not None else ""
+    shown = f"{f'<p class=pool>{pool}</p>' if pool else ''}<h1>{escape(title)}</h1>"
     if error:
         shown += f'<p class="error" role="alert">{escape(error)}</p>'
     if note:
@@ -130,14 +191,14 @@ def _page(
     page = (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        f"<title>{escape(title)} · {pool}</title><style>{_STYLE}</style></head><body><main>{shown}{body}"
-        f"{f'<p class=links>{listed}</p>' if listed else ''}</main></body></html>"
+        f"<title>{escape(title)}{f' · {pool}' if pool else ''}</title><style>{_STYLE}</style></head>"
+        f"<body><main>{shown}{body}{f'<p class=links>{listed}</p>' if listed else ''}</main></body></html>"
     )
     return Response(
         status,
         [
             ("content-type", "text/html; charset=utf-8"),
-            ("content-security-policy", _policy(site)),
+            ("content-security-policy", _policy(site.query.get("redirect_uri", "") if site is not None else "")),
             ("x-frame-options", "DENY"),
             ("x-content-type-options", "nosniff"),
             ("referrer-policy", "no-referrer"),
@@ -148,10 +209,10 @@ def _page(
     )
 
 
-def _policy(site: Site) -> str:
+def _policy(redirect: str) -> str:
     """The page's content security policy. Browsers hold the redirect after a form's post to `form-action` as well, so
     the application's own address is named; whether it is one is checked before anybody is sent there."""
-    parts = urlsplit(site.query.get("redirect_uri", ""))
+    parts = urlsplit(redirect)
     back = ""
     if parts.scheme in ("http", "https") and parts.netloc and all(c.isalnum() or c in ".-:[]" for c in parts.netloc):
         back = f" {parts.scheme}://{parts.netloc}"
