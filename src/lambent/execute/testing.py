@@ -51,7 +51,7 @@ class TestingRoom(Room):
         made = await pipeline.tested(x)
         x.answer = made
         if x.traced:
-            made.headers.append(("X-Amzn-Trace-Id", x.trace_id))
+            made.headers.insert(0, ("X-Amzn-Trace-Id", x.trace_id))
         logs.end(x)
         shown: dict[str, list[str]] = {}
         for name, value in made.headers:

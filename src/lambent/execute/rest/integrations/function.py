@@ -28,18 +28,13 @@ async def function(x: Exchange) -> Answer:
     kinds = {name.lower(): values for name, values in made.headers.items()}
     later = [value.strip("'") for value in kinds.get(_TYPE_HEADER, ())] == ["Event"]
     payload = made.body or b"{}"
-    if later:
-        return transform.answer(x, transform.Backed(None, {}, await _later(x, arn, payload)))
-    outcome = await proxy.run(x, arn, payload)
+    if later:  # API Gateway does not wait
+        outcome = await proxy.run(x, arn, payload, wait=False, said=made.body)
+        x.backend.status = 202
+        return transform.answer(x, transform.Backed(None, {}, outcome.payload))
+    outcome = await proxy.run(x, arn, payload, said=made.body)
     headers = {"content-type": [JSON]}
     return transform.answer(x, transform.Backed(_error(outcome), headers, outcome.payload))
-
-
-async def _later(x: Exchange, arn: str, payload: bytes) -> bytes:
-    """Have the function run by itself; API Gateway does not wait."""
-    outcome = await proxy.run(x, arn, payload, wait=False)
-    x.backend.status = 202
-    return outcome.payload
 
 
 def _error(outcome: Outcome) -> str | None:

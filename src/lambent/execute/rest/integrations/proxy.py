@@ -41,14 +41,15 @@ async def proxy(x: Exchange) -> Answer:
     return parse(x, outcome.payload)
 
 
-async def run(x: Exchange, arn: str, payload: bytes, *, wait: bool = True) -> Outcome:
+async def run(x: Exchange, arn: str, payload: bytes, *, wait: bool = True, said: bytes | None = None) -> Outcome:
     """Run the integration's function as API Gateway, or as the integration's role; a `Refusal` when that cannot be.
-    Without `wait` it runs later, by itself, and the outcome is empty."""
+    Without `wait` it runs later, by itself, and the outcome is empty. `said`: what the execution log shows as the
+    payload, where that is not the event itself."""
     integration = x.route.integration
     assert integration is not None
     if len(payload) > PAYLOAD_BYTES_MAX:
         raise Refusal("REQUEST_TOO_LARGE")
-    _before(x, arn, payload)
+    _before(x, arn, payload if said is None else said)
     began_ns = x.cloud.clock.now_ns()
     try:
         if integration.credentials:
