@@ -10,13 +10,13 @@ They are told by host name or by path, before the front door asks for a service:
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
 
 from lambent.contracts.http import Request, Response
 from lambent.contracts.ports import Cloud
+from lambent.kit.loading import load
 from lambent.model import index
 
 Site = Callable[[Cloud, Request], Awaitable[Response | None]]
@@ -30,17 +30,17 @@ _ADDRESS = re.compile(r"[0-9.]+|\[[0-9a-f:.]*\]").fullmatch
 
 
 async def _apis(cloud: Cloud, request: Request) -> Response | None:
-    answer: Response | None = await importlib.import_module("lambent.execute").serve(cloud, request)
+    answer: Response | None = await (await load("lambent.execute")).serve(cloud, request)
     return answer
 
 
 async def _websites(cloud: Cloud, request: Request) -> Response | None:
-    answer: Response | None = await importlib.import_module("lambent.services.s3.website").serve(cloud, request)
+    answer: Response | None = await (await load("lambent.services.s3.website")).serve(cloud, request)
     return answer
 
 
 async def _pools(cloud: Cloud, request: Request) -> Response | None:
-    answer: Response | None = await importlib.import_module("lambent.services.cognito_idp.hosted").serve(cloud, request)
+    answer: Response | None = await (await load("lambent.services.cognito_idp.hosted")).serve(cloud, request)
     return answer
 
 

@@ -6,13 +6,13 @@ memory, and tests of methods and authorizers. See DESIGN.md.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from lambent.contracts.events import Target
 from lambent.contracts.http import Request, Response
 from lambent.contracts.ports import Cloud, Reader
+from lambent.kit.loading import load
 
 from . import rest
 from .addresses import Found, find, is_domain, spot
@@ -47,7 +47,7 @@ async def serve(cloud: Cloud, request: Request) -> Response | None:
     if found.kind == "WEBSOCKET" and _CONNECTIONS in request.path:
         return None
     # The other kinds are loaded by their first request.
-    answer: Any = await importlib.import_module(_ROOMS[found.kind]).serve(cloud, request, found)
+    answer: Any = await (await load(_ROOMS[found.kind])).serve(cloud, request, found)
     return answer  # type: ignore[no-any-return]
 
 

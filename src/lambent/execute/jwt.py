@@ -7,21 +7,28 @@ The issuer's keys are found by its discovery document (`/.well-known/openid-conf
 among them has them read again, at most every ten seconds; keys that are two hours old are read again; when the issuer
 cannot be reached, keys of a day are still used. A user pool of this cloud is asked in process, and both of its
 spellings, AWS's and the one at this cloud's endpoint, are one issuer.
+
+A signature takes 150 us to check, and most tokens come again and again: one that was good is not checked again while
+its key is the issuer's. All else is asked of every request: whether the key still is one of the issuer's, whom the
+token is from and for, and the time.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 from urllib.parse import urlsplit
 
-import jwt
 import orjson
 
 from lambent.contracts.http import Request, Response
 from lambent.contracts.ports import Cloud
+from lambent.kit.loading import load
+
+from .caching import Kept
 
 ALGORITHMS: Final = ("RS256", "RS384", "RS512")
 TOKEN_BYTES_MAX: Final = 16_384
@@ -32,6 +39,10 @@ _FRESH_NS: Final = 2 * 3600 * _NS
 _STALE_NS: Final = 24 * 3600 * _NS
 _AGAIN_NS: Final = 10 * _NS
 _RSA_BITS_MIN: Final = 2048
+_KEPT_BYTES_MAX: Final = 16 << 20
+_KEPT_NS: Final = 3600 * _NS
+_SIZE: Final = 4
+"""What claims take in memory, as a multiple of their token's length: reckoned high."""
 _POOL: Final = re.compile(r"([a-z]{2}(?:-[a-z]+)+-\d)_[A-Za-z0-9]{1,55}")
 _AWS_HOST: Final = re.compile(r"cognito-idp\.([a-z0-9-]+)\.amazonaws\.com")
 Get = Callable[[str], Awaitable[bytes]]
@@ -51,6 +62,14 @@ class Key(NamedTuple):
 
     key: Any
     algorithm: str
+
+
+class _Signed(NamedTuple):
+    """What a token said whose signature was good: the id of its key, the key itself, its claims."""
+
+    id: str
+    key: Key
+    claims: dict[str, Any]
 
 
 class _Keys:
@@ -98,6 +117,7 @@ class Tokens:
         self._cloud = cloud
         self._get = get
         self._issuers: dict[str, _Keys] = {}
+        self._signed: Kept[_Signed] = Kept(bytes_max=_KEPT_BYTES_MAX)
 
     def same(self, issuer: str, claimed: object) -> bool:
         """Whether a token's `iss` names the issuer."""
@@ -112,6 +132,22 @@ class Tokens:
         """The claims of a token that is good now. Raises `TokenRefused` and `IssuerUnreachable`."""
         if len(token) > TOKEN_BYTES_MAX:
             raise TokenRefused("the token is too long")
+        digest = hashlib.sha256(token.encode("utf-8", "surrogatepass")).digest()
+        now_ns = self._cloud.clock.now_ns()
+        kept = self._signed.get(digest, now_ns)
+        # The key is asked for anew, and must be the very one: keys that were read again check the token again.
+        if kept is None or await self._key(issuer, kept.id) is not kept.key:
+            kept = await self._read_signed(token, issuer)
+            self._check(kept.claims, issuer, tuple(audience))
+            self._signed.put(digest, kept, now_ns + _KEPT_NS, _SIZE * len(token))
+        else:
+            self._check(kept.claims, issuer, tuple(audience))
+        return dict(kept.claims)
+
+    async def _read_signed(self, token: str, issuer: str) -> _Signed:
+        """What a token says, once its signature is checked."""
+        # Deferred: cryptography takes 50 ms to load, which only APIs with tokens need pay for.
+        jwt: Any = await load("jwt")
         try:
             header = jwt.get_unverified_header(token)
         except jwt.PyJWTError:
@@ -121,7 +157,10 @@ class Tokens:
             raise TokenRefused("signing method is invalid")
         if "crit" in header:
             raise TokenRefused("the token has critical headers that are not understood")
-        key = await self._key(issuer, header.get("kid"))
+        id = header.get("kid")
+        if not isinstance(id, str) or not id:
+            raise TokenRefused("the token does not name its key")
+        key = await self._key(issuer, id)
         if key.algorithm not in (algorithm, ""):
             raise TokenRefused("the key is for another signing method")
         try:
@@ -131,8 +170,7 @@ class Tokens:
             raise TokenRefused("the token's signature is invalid") from None
         if not isinstance(claims, dict):
             raise TokenRefused("the token is malformed")
-        self._check(claims, issuer, tuple(audience))
-        return claims
+        return _Signed(id, key, claims)
 
     def _check(self, claims: Mapping[str, Any], issuer: str, audience: tuple[str, ...]) -> None:
         now_s = self._cloud.clock.now_ns() / _NS
@@ -152,9 +190,7 @@ class Tokens:
         if issued is not None and issued > now_s:
             raise TokenRefused("the token was issued in the future")
 
-    async def _key(self, issuer: str, id: object) -> Key:
-        if not isinstance(id, str) or not id:
-            raise TokenRefused("the token does not name its key")
+    async def _key(self, issuer: str, id: str) -> Key:
         now_ns = self._cloud.clock.now_ns()
         known = self._issuers.get(issuer)
         if known is None:
@@ -212,6 +248,9 @@ class Tokens:
 def parse_keys(raw: bytes) -> dict[str, Key]:
     """The usable keys of a JWKS document by id: RSA, for signatures, of 2048 bits or more. `ValueError` for anything
     that is no such document."""
+    # Deferred, as above.
+    import jwt
+
     document = orjson.loads(raw)
     listed = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(listed, list):

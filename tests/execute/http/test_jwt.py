@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from lambent.contracts.http import Request, Response
 from lambent.execute.http.memory import Memory
-from lambent.execute.jwt import Tokens, parse_keys, pool_of, shown_claims
+from lambent.execute.jwt import IssuerUnreachable, TokenRefused, Tokens, parse_keys, pool_of, shown_claims
 from tests.support import TestCloud
 
 from .support import HttpApi, body, header, new_api
@@ -62,7 +62,8 @@ class Issuer:
             raise ConnectionError("down")
         if url == f"{ISSUER}/.well-known/openid-configuration":
             return orjson.dumps({"issuer": ISSUER, "jwks_uri": f"{ISSUER}/keys"})
-        assert url == f"{ISSUER}/keys"
+        if url != f"{ISSUER}/keys":
+            raise ValueError(f"nothing is at {url}")
         return orjson.dumps({"keys": self.keys})
 
 
@@ -284,6 +285,44 @@ def test_keys_are_kept_and_rotate() -> None:
         issuer.down = False
         api.cloud.clock.advance(11_000_000_000)
         assert await status(api, good(2)) == 200
+
+    asyncio.run(run())
+
+
+def test_a_good_signature_is_checked_once_and_everything_else_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[str] = []
+    check = jwt.PyJWS.decode_complete
+
+    def counted(self: jwt.PyJWS, text: str, *given: Any, **more: Any) -> Any:
+        checked.append(text)
+        return check(self, text, *given, **more)
+
+    monkeypatch.setattr(jwt.PyJWS, "decode_complete", counted)
+
+    async def run() -> None:
+        issuer, cloud = Issuer(), TestCloud()
+        tokens = Tokens(cloud, issuer.get)
+        good = token(claims(cloud, exp=cloud.clock.now_ns() // 1_000_000_000 + 3 * 3600))
+        first = await tokens.verify(good, ISSUER, ["app"])
+        assert await tokens.verify(good, ISSUER, ["app"]) == first
+        assert checked == [good]
+        with pytest.raises(TokenRefused, match="audience"):
+            await tokens.verify(good, ISSUER, ["somebody"])
+        with pytest.raises(IssuerUnreachable):
+            await tokens.verify(good, "https://evil.example", ["app"])  # whose keys the token's is none of
+        with pytest.raises(TokenRefused, match="signature"):
+            await tokens.verify(f"{good[:-8]}AAAAAAAA", ISSUER, ["app"])
+        assert len(checked) == 2
+        cloud.clock.advance(2 * 3600 * 1_000_000_000)
+        assert await tokens.verify(good, ISSUER, ["app"]) == first
+        assert len(checked) == 3  # the keys were read again
+        issuer.keys = [jwk(1, "k2")]
+        cloud.clock.advance(11_000_000_000)
+        with pytest.raises(TokenRefused, match="not one of the issuer's"):
+            await tokens.verify(token(claims(cloud), kid="k3"), ISSUER, ["app"])  # which has them read
+        with pytest.raises(TokenRefused, match="not one of the issuer's"):
+            await tokens.verify(good, ISSUER, ["app"])
+        assert len(checked) == 3
 
     asyncio.run(run())
 
