@@ -75,7 +75,8 @@ def request_context(x: Exchange) -> dict[str, Any]:
 
 
 def request_headers(x: Exchange) -> dict[str, list[str]]:
-    """The request's headers as functions see them, each with all its values: names as they were sent."""
+    """The request's headers as functions see them, each with all its values: names as they were sent. A signature was
+    for API Gateway, which shows it to nobody."""
     request = x.request
     if x.test:
         return {proper(name): [value] for name, value in request.headers.items()}
@@ -83,7 +84,7 @@ def request_headers(x: Exchange) -> dict[str, list[str]]:
     spelling: dict[str, str] = {}
     for name, value in request.fields():
         low = name.lower()
-        if low in TO_FUNCTIONS_DROPPED or low in _OUR_OWN:
+        if low in TO_FUNCTIONS_DROPPED or low in _OUR_OWN or (low == "authorization" and value.startswith("AWS4-")):
             continue
         shown.setdefault(spelling.setdefault(low, proper(name)), []).append(value)
     shown["X-Amzn-Trace-Id"] = [x.trace_id]
