@@ -24,6 +24,8 @@ _OWN: Final = frozenset(
     ("authorization", "connection", "content-length", "host", "transfer-encoding", "x-amz-date", "x-amz-security-token")
 )
 """Headers that the call makes itself."""
+_SPELLED: Final = ("X-Amz-Source-Arn", "X-Amz-Source-Account", "X-Amz-Security-Token")
+"""Headers of the call that backends see in these letters."""
 
 
 def parts(place: Arn) -> tuple[str, str, str, str]:
@@ -67,6 +69,8 @@ async def ask(
     if credential is not None:
         assert isinstance(asked.body, BytesBody)
         signing.sign(asked, asked.body.data, credential, place.region, cloud.clock.now_ns())
+    spelled = {name.lower(): name for name in (*given.get("HeaderParameters", ()), *_SPELLED)}
+    asked.lines = [f"{spelled.get(name, name)}: {value}" for name, value in asked.headers.items()]
     try:
         return await outward.within(cloud.clock, TIMEOUT_S, _exchange(cloud, asked))
     except TimeoutError as error:
