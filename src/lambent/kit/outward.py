@@ -21,14 +21,15 @@ def address(url: str) -> SplitResult:
     parts = urlsplit(url)
     if parts.scheme not in PORTS or not parts.hostname:
         raise ValueError("not a URL of HTTP")
-    if _is_door(parts.path):
+    if is_door(parts.path):
         raise ValueError("the address is one of the cloud's own doors")
     if any(character <= " " or character == "\x7f" for character in url) or not url.isascii():
         raise ValueError("a character that no URL has")
     return parts
 
 
-def _is_door(path: str) -> bool:
+def is_door(path: str) -> bool:
+    """Whether a path, however it is written, leads to a door of the node."""
     before = ""
     while path != before:
         before, path = path, unquote(path)

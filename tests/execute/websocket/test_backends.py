@@ -176,3 +176,27 @@ def test_a_handshake_may_need_an_api_key() -> None:
         assert (await chat.answer(chat.request(x_api_key="k" * 24))).status == 429
 
     run(main())
+
+
+def test_a_value_in_the_host_of_an_endpoint_leads_to_no_other(caller: FakeCaller) -> None:
+    async def main() -> None:
+        chat = await Chat().create()
+        integration = await chat.integrate(
+            type="HTTP_PROXY",
+            IntegrationUri="http://{tenant}.example.com/in?name={name}",
+            IntegrationMethod="POST",
+            RequestParameters={
+                "integration.request.path.tenant": "route.request.body.tenant",
+                "integration.request.path.name": "route.request.body.name",
+            },
+        )
+        await chat.two_way("go", Target=f"integrations/{integration}")
+        await chat.deploy()
+        client = await chat.connect()
+        await client.send({"action": "go", "tenant": "books", "name": "a&admin=yes"})
+        assert caller.asked[-1].url == "http://books.example.com/in?name=a%26admin%3Dyes"
+        for tenant in ("x@evil.example:80", "evil.example/", "evil.example:80", "evil.example?", "evil.example#", "\\"):
+            await client.send({"action": "go", "tenant": tenant, "name": "a"})
+        assert len(caller.asked) == 1
+
+    run(main())

@@ -151,13 +151,18 @@ def _host(template: str) -> re.Pattern[str]:
 
 def filled(address: str, values: Mapping[str, str]) -> str:
     """An integration's address with `{name}` and `{name+}` replaced, percent-encoded; a name without a value is empty.
+    A value in the address's query stays one value: it adds no further parameters.
 
     `MappingError` for a value with a step upwards (`..`), which would leave the part of the endpoint that the API
     shows.
     """
 
+    query = address.find("?") if "?" in address else len(address)
+
     def value(match: re.Match[str]) -> str:
         text = values.get(match[1], "")
+        if match.start() > query:
+            return quote(text, safe="/-._~!$'()*,:@")
         greedy = match[0].endswith("+}") or match[1] == "proxy"
         if any(step in (".", "..") for step in text.replace("\\", "/").split("/")):
             raise MappingError(f"the path parameter {match[1]} leads elsewhere")

@@ -16,6 +16,7 @@ from lambent.contracts.ports import Cloud
 from ..caching import Kept
 from . import authorization, variables
 from .exchange import Answer, Exchange
+from .integrations.roles import CALLERS
 from .plan import EVERY
 from .refusals import Refusal
 
@@ -36,6 +37,9 @@ class Answers(Kept[Answer]):
 
 async def cached(x: Exchange, integrate: Callable[[Exchange], Awaitable[Answer]]) -> Answer:
     """The answer from the cache, or the integration's, which is then kept."""
+    integration = x.route.integration
+    if integration is not None and integration.credentials == CALLERS:
+        return await integrate(x)  # what one caller may see is nothing for the next
     canary = x.canary and x.stage.canary is not None and not x.stage.canary.use_cache
     if (x.request.method != "GET" and x.settings_key == EVERY) or canary:
         return await integrate(x)
@@ -59,9 +63,18 @@ async def cached(x: Exchange, integrate: Callable[[Exchange], Awaitable[Answer]]
 def _key(x: Exchange) -> tuple[object, ...]:
     integration = x.route.integration
     assert integration is not None
-    values = tuple(variables.text(x, _source(x, name)) for name in integration.cache_key_parameters)
+    values = tuple(_value(x, _source(x, name)) for name in integration.cache_key_parameters)
     space = integration.cache_namespace or x.route.resource.id
     return (x.found.api, x.found.stage, x.stage.cache_flushed, space, x.request.method, values)
+
+
+def _value(x: Exchange, source: str) -> object:
+    """The value of a parameter. One of the query that is sent twice is both: backends differ in which one they take,
+    and an answer to the one must not be served to who asks for the other."""
+    place, _, name = source.removeprefix("method.request.").partition(".")
+    if place in ("querystring", "multivaluequerystring"):
+        return tuple(x.query_values.get(name, ())) or None
+    return variables.text(x, source)
 
 
 def _source(x: Exchange, name: str) -> str:

@@ -8,7 +8,7 @@ from urllib.parse import quote
 from lambent import model
 from lambent.contracts.errors import ServiceError
 from lambent.contracts.http import BytesBody, FileSlice, Request, Response
-from lambent.kit import calling
+from lambent.kit import calling, outward
 from lambent.model import index
 
 from .. import identity, sessions
@@ -18,7 +18,7 @@ from ..mapping import MappingError
 from ..mapping import parameters as mappings
 from ..mapping.expressions import Answer
 from ..mapping.parameters import RequestParameters
-from ..rest.integrations.service import to_json
+from ..rest.integrations.service import to_json, without
 from .call import Call, request_body
 from .refusals import Failed
 
@@ -43,7 +43,10 @@ async def http(call: Call) -> Answer:
         query += [(name, value) for name, values in call.query.items() for value in values if name not in made.query]
     headers |= {name.lower(): ",".join(values) for name, values in made.headers.items()}
     try:
-        url = mappings.filled(fill(integration.uri or "", call.stage.variables), made.path)
+        uri = fill(integration.uri or "", call.stage.variables)
+        url = mappings.filled(uri, made.path)
+        if not mappings.same_host(uri, url):
+            raise ValueError("a value leads to another host")
         client = call.event.client
         mine = await identity.shown(call.room.cloud, client.account, client.region, call.stage.client_certificate)
         request = calling.Request(
@@ -103,10 +106,13 @@ def _request(call: Call, made: RequestParameters, name: str, host: str, kind: st
     headers = {"host": host, "accept": _JSON, "content-type": _JSON}
     query = [(key, value) for key, values in made.query.items() for value in values]
     path, verb = f"/{rest}", call.integration.method or "POST"
+    if outward.is_door(path):
+        raise Failed("the integration leads to one of the cloud's own doors")
     if kind == "action":
         path, verb = "/", "POST"
         if entry.protocol == "query" or name in _ALSO_QUERY:
-            form = _with_query("", [("Action", rest), ("Version", entry.version), *query])[1:].encode()
+            query = [("Action", rest), ("Version", entry.version), *query]
+            form, body = _with_query("", query)[1:].encode(), without(body, {name for name, _ in query})
             body = form if body.lstrip().startswith(b"{") or not body else form + b"&" + body
             headers["content-type"], query = _FORM, []
         elif entry.prefix:

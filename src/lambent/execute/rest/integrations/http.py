@@ -15,12 +15,9 @@ from ..events import forwarded
 from ..exchange import Answer, Exchange
 from ..headers import TO_BACKENDS_DROPPED, clean, to_client
 from ..refusals import JSON, Refusal, misconfigured
-from . import uris
+from . import hops, uris
 
 _BODY_BYTES_MAX: Final = 10 * 1024 * 1024
-_HOPS_MAX: Final = 10
-"""How often a request may be passed on by APIs that lead to one another."""
-_LINEAGE: Final = ";Lineage=1:"
 _OWN_OF_PROXY: Final = frozenset(("x-amzn-trace-id", "content-encoding"))
 
 
@@ -55,15 +52,10 @@ async def http_proxy(x: Exchange) -> Answer:
 
 
 def _own(x: Exchange) -> dict[str, tuple[str, list[str]]]:
-    """The headers that API Gateway adds to every request. The trace tells how many APIs the request went through, so
-    that one which leads to itself comes to an end."""
-    trace, _, lineage = x.trace_id.partition(_LINEAGE)
-    hops = int(lineage) if lineage.isascii() and lineage.isdigit() and len(lineage) < 4 else 0
-    if hops >= _HOPS_MAX:
-        raise misconfigured("The request came through API Gateway too often: an API that leads to itself.")
+    """The headers that API Gateway adds to every request."""
     return {
         "x-amzn-apigateway-api-id": ("x-amzn-apigateway-api-id", [x.found.api]),
-        "x-amzn-trace-id": ("X-Amzn-Trace-Id", [f"{trace}{_LINEAGE}{hops + 1}"]),
+        "x-amzn-trace-id": ("X-Amzn-Trace-Id", [hops.trace_of(x)]),
     }
 
 

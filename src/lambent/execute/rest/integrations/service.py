@@ -8,13 +8,14 @@ What the mappings made goes out as it is: paths (`s3:path/{bucket}/{key}`) and a
 from __future__ import annotations
 
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 from xml.etree import ElementTree
 
 import orjson
 
 from lambent import model
 from lambent.contracts.http import BytesBody, Request, Response
+from lambent.kit import outward
 from lambent.model import index
 
 from ... import calls, sessions
@@ -23,7 +24,7 @@ from .. import transform
 from ..exchange import Answer, Exchange
 from ..headers import clean
 from ..refusals import JSON, Refusal, misconfigured
-from . import uris
+from . import hops, uris
 from .answers import body_of, headers_of
 from .roles import caller_of
 
@@ -68,8 +69,10 @@ def build(x: Exchange, to: uris.Service, made: transform.Outgoing) -> Request:
     assert integration is not None
     host = ".".join(part for part in (to.prefix, to.name, to.region, "amazonaws.com") if part)
     headers = {"host": host, "accept": JSON, "user-agent": f"AmazonAPIGateway_{x.found.api}"}
-    headers |= {"x-amzn-apigateway-api-id": x.found.api, "x-amzn-trace-id": x.trace_id}
+    headers |= {"x-amzn-apigateway-api-id": x.found.api, "x-amzn-trace-id": hops.trace_of(x)}
     path, query, body = f"/{to.rest}", list(made.query), made.body
+    if outward.is_door(path):
+        raise misconfigured("The integration leads to one of the cloud's own doors.")
     if to.kind == "action":
         path = "/"
         if _by_query(to.name):
@@ -88,12 +91,20 @@ def build(x: Exchange, to: uris.Service, made: transform.Outgoing) -> Request:
     if to.kind == "action" and _by_query(to.name) and query:
         # Parameters and the form are one; services read them where the verb says.
         text = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
-        body = b"&".join(part for part in (text.encode(), body) if part)
+        body = b"&".join(part for part in (text.encode(), without(body, {name for name, _ in query})) if part)
         query, verb = [], "POST"
     text = "&".join(f"{quote(name, safe='-._~')}={quote(value, safe='-._~')}" for name, value in query)
     return Request(
         verb, path, text, headers, BytesBody(body), peer=x.request.peer, secure=True, id=x.cloud.ids.request_id()
     )
+
+
+def without(form: bytes, names: set[str]) -> bytes:
+    """A form without some fields: what the API itself says (its action, what its mappings set) no caller says anew."""
+    if not form:
+        return form
+    parts = form.split(b"&")
+    return b"&".join(part for part in parts if unquote_plus(part.partition(b"=")[0].decode("latin-1")) not in names)
 
 
 def _entry(name: str) -> tuple[str, index.ServiceEntry]:
