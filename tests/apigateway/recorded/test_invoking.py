@@ -3,77 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
 
-from lambent.contracts.http import Response
 from tests.execute.rest.making import Functions
 
+from .building import MEDIA, Building, kind, said
 from .wire import Like, Wire, missing
-
-MEDIA = "application/json"
-
-
-def said(answer: Response) -> Any:
-    """An answer's body, as JSON."""
-    assert isinstance(answer.body, bytes)
-    return json.loads(answer.body)
-
-
-def kind(answer: Response) -> str:
-    """The kind of an error."""
-    return next(value for name, value in answer.headers if name.lower() == "x-amzn-errortype")
-
-
-class Building:
-    """A REST API that is built over the wire; `where` is its newest method."""
-
-    def __init__(self, wire: Wire, made: dict[str, Any]) -> None:
-        self.wire, self.id, self.root = wire, str(made["id"]), str(made["rootResourceId"])
-        self.paths = {"/": self.root}
-        self.where: dict[str, str] = {}
-
-    @classmethod
-    async def begin(cls, **params: Any) -> Building:
-        """A new API in a new cloud."""
-        wire = Wire()
-        return cls(wire, await wire.made("CreateRestApi", name="books", **params))
-
-    async def resource(self, path: str) -> str:
-        """The resource at a path, made with those above it."""
-        if path not in self.paths:
-            above, _, part = path.rpartition("/")
-            parent = await self.resource(above or "/")
-            made = await self.wire.made("CreateResource", restApiId=self.id, parentId=parent, pathPart=part)
-            self.paths[path] = made["id"]
-        return self.paths[path]
-
-    async def method(self, path: str, verb: str, integration: dict[str, Any], **params: Any) -> None:
-        """A method that answers 200 by an integration; `response` is the integration's response."""
-        response = params.pop("response", {})
-        self.where = {"restApiId": self.id, "resourceId": await self.resource(path), "httpMethod": verb}
-        await self.wire.made("PutMethod", **self.where, **{"authorizationType": "NONE", **params})
-        declared = dict.fromkeys(response.get("responseParameters", {}), False)
-        more = {"responseParameters": declared} if declared else {}
-        await self.wire.made("PutMethodResponse", **self.where, statusCode="200", **more)
-        await self.wire.made("PutIntegration", **self.where, **integration)
-        await self.wire.made("PutIntegrationResponse", **self.where, statusCode="200", **response)
-
-    async def mock(
-        self, path: str, verb: str, template: str, request: str = '{"statusCode": 200}', **more: Any
-    ) -> None:
-        """A method that answers a template by itself."""
-        integration = {"type": "MOCK", "requestTemplates": {MEDIA: request}, **more}
-        await self.method(path, verb, integration, response={"responseTemplates": {MEDIA: template}})
-
-    async def deploy(self) -> None:
-        """Put the stage `dev` on what there is."""
-        await self.wire.made("CreateDeployment", restApiId=self.id, stageName="dev")
-
-    async def send(self, verb: str, path: str, **params: Any) -> Response:
-        """What the stage answers."""
-        return await self.wire.send(verb, self.id, path, **params)
 
 
 @pytest.mark.recorded("TestIntegrations::test_mock_integration_response[NEVER-UrlType.HOST_BASED-GET]")
@@ -200,8 +138,6 @@ def log(verb: str, path: str, names: str, query: str, body: str, answer: str) ->
 
 
 def _log(*lines: str) -> Like:
-    import re
-
     wanted = "".join(f"{WHEN}{re.escape(line)}\n" for line in lines)
     identity = "[0-9a-f-]{36}"
     return Like(f"Execution log for request ({identity})\n{WHEN}Starting execution for request: \\1\n{wanted}")

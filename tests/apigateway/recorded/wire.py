@@ -146,8 +146,10 @@ class Wire:
         bare, _, query = path.partition("?")
         host = "localhost:4566" if by_path else f"{api}.execute-api.localhost:4566"
         full = f"/_aws/execute-api/{api}/{stage}{bare}" if by_path else f"/{stage}{bare}"
-        named = {"host": host} | {name.lower(): value for name, value in (headers or {}).items()}
-        return await self.cloud.front(Request(verb, full, query, named, BytesBody(body)))
+        sent = {"Host": host, **(headers or {})}
+        named = {name.lower(): value for name, value in sent.items()}
+        lines = [f"{name}: {value}" for name, value in sent.items()]
+        return await self.cloud.front(Request(verb, full, query, named, BytesBody(body), lines=lines))
 
 
 def _pairs(query: Any) -> list[tuple[str, str]]:

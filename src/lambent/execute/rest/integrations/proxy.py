@@ -13,6 +13,8 @@ from lambent.contracts.events import Undeliverable
 from lambent.contracts.functions import Outcome, TooManyRequests
 
 from ... import calls
+from ...mapping import parameters as mappings
+from .. import transform
 from ..events import proxy_event
 from ..exchange import Answer, Exchange
 from ..headers import clean, is_name
@@ -34,6 +36,10 @@ async def proxy(x: Exchange) -> Answer:
     if integration.http_method != "POST":
         raise misconfigured("Lambda functions are invoked by POST alone.")
     arn = uris.function(uris.fill(integration.uri or "", x.variables))
+    if integration.parameters:
+        # The event shows nothing of them, but AWS refuses the same headers here as where they are sent.
+        scope, refused = transform.scope_of(x), mappings.REFUSED_OF_AWS
+        transform.guarded(lambda: mappings.rest_request(integration.parameters, scope, refused=refused))
     outcome = await run(x, arn, proxy_event(x))
     if outcome.error:
         x.backend.error = outcome.payload.decode("utf-8", "replace")
