@@ -13,9 +13,11 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
+from typing import NamedTuple
+from urllib.parse import urlsplit
 
 from lambent.contracts.http import Request, Response
-from lambent.contracts.ports import Cloud
+from lambent.contracts.ports import Cloud, Reader, Settings
 from lambent.kit.loading import load
 from lambent.model import index
 
@@ -23,6 +25,7 @@ Site = Callable[[Cloud, Request], Awaitable[Response | None]]
 
 _PLAIN = frozenset(("localhost", "127.0.0.1", "[::1]", "localhost.localdomain", ""))
 """The names that nearly every request to the AWS API comes by."""
+_OWN = "lambent.localhost"
 _POOL_KEYS = re.compile(r"/[a-z]{2}(-[a-z]+)+-\d_[0-9A-Za-z]{1,55}/\.well-known/[a-z.-]+").fullmatch
 _POOL_PAGES = ("/oauth2/", "/login", "/signup", "/confirm", "/resend", "/forgotPassword", "/logout")
 _WEBSITE = re.compile(r"s3-website(-[a-z0-9-]+)?")
@@ -46,12 +49,50 @@ async def _pools(cloud: Cloud, request: Request) -> Response | None:
 
 async def _named(cloud: Cloud, request: Request) -> Response | None:
     """A host name of the user's own: a custom domain name of an API, a bucket of that name with a website, or the
-    domain of a user pool."""
-    return (
-        await _apis(cloud, request)
-        or await _websites(cloud, request)
-        or (await _pools(cloud, request) if request.path.startswith(_POOL_PAGES) else None)
-    )
+    domain of a user pool. A name that leads to things of several accounts is the account's that had it first."""
+    if _is_of_cloud(cloud.settings, request.host):
+        return None
+    domains, s3, pools = [await load(name) for name in _KEYS]
+    host = domains.normal(request.host)
+
+    def look(tx: Reader) -> list[_Claim]:
+        found = []
+        wildcard = f"*.{host.partition('.')[2]}"
+        for name in (host, wildcard):
+            api = domains.get_domain(tx, name)
+            if api is not None:
+                found.append(_Claim(name == wildcard, api.created_ms, 0, api.account, _apis))
+        bucket = s3.buckets.get(tx, host)
+        if bucket is not None and s3.websites.get(tx, bucket.id) is not None:
+            found.append(_Claim(False, bucket.created_ms, 1, bucket.account, _websites))
+        domain = pools.domains.get(tx, host)
+        pool = pools.pools.get(tx, domain.pool) if domain is not None and domain.custom else None
+        if pool is not None:
+            found.append(_Claim(False, domain.created_ms, 2, pool.account, _pools))
+        return found
+
+    claims = await cloud.store.read(look)
+    owner = min(claims, key=lambda claim: claim[:3]).account if claims else ""
+    for claim in sorted((one for one in claims if one.account == owner), key=lambda one: one.order):
+        if claim.site is not _pools or request.path.startswith(_POOL_PAGES):
+            answer = await claim.site(cloud, request)
+            if answer is not None:
+                return answer
+    return None
+
+
+class _Claim(NamedTuple):
+    """Something that answers at a host. Names that are written out come before wildcards, then older ones; `order` is
+    the place among things of one account."""
+
+    wildcard: bool
+    created_ms: int
+    order: int
+    account: str
+    site: Site
+
+
+_KEYS = ("lambent.services.apigateway.common.domains", "lambent.services.s3.keys", "lambent.services.cognito_idp.keys")
 
 
 _PATHS = {"execute-api": _apis, "s3-website": _websites, "cognito": _pools}
@@ -90,8 +131,22 @@ def _is_of_aws(labels: list[str]) -> bool:
     """Whether a host is that of a service or of a bucket, so that nobody takes it by a domain name or a website: what
     is not signed (a bucket's public objects, a web identity's token) would go to them."""
     base = 1 if labels[-1] == "localhost" else 2 if labels[-2:] == ["amazonaws", "com"] else 0
-    above = labels[:-base] if base else []
-    return bool(above) and ("s3" in above or above[0] in index.by_signing_name())
+    return bool(base) and _is_of_base(labels[:-base])
+
+
+def _is_of_base(above: list[str]) -> bool:
+    """The same for the labels above a name of the cloud's own; without any, it is that name."""
+    return not above or "s3" in above or above[0] in index.by_signing_name()
+
+
+def _is_of_cloud(settings: Settings, host: str) -> bool:
+    """Whether a host is, as above, one by which clients know this very cloud."""
+    own = {urlsplit(url).hostname or "" for url in (settings.endpoint, settings.node_endpoint)} - {""}
+    for base in (_OWN, *own):
+        above = host.removesuffix(base)
+        if above != host and (not above or (above.endswith(".") and _is_of_base(above[:-1].split(".")))):
+            return True
+    return False
 
 
 def _is_call(request: Request) -> bool:
