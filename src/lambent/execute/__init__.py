@@ -14,7 +14,7 @@ from lambent.contracts.http import Request, Response
 from lambent.contracts.ports import Cloud, Reader
 from lambent.kit.loading import load
 
-from . import rest
+from . import http, rest
 from .addresses import Found, find, is_domain, spot
 from .room import Room, room
 from .testing import TestingRoom
@@ -32,11 +32,13 @@ async def serve(cloud: Cloud, request: Request) -> Response | None:
     here = room(cloud)
     draw = rest.draw(here)
 
-    def look(tx: Reader) -> tuple[Found, rest.Look | None] | bool:
+    def look(tx: Reader) -> tuple[Found, Any] | bool:
         found = find(tx, where)
         if found is None:
             return not where.custom or is_domain(tx, where)
-        return found, rest.look(tx, here, found, draw) if found.kind == "REST" else None
+        if found.kind == "REST":
+            return found, rest.look(tx, here, found, draw)
+        return found, http.look(tx, here, request, found) if found.kind == "HTTP" else None
 
     looked = await cloud.store.read(look)
     if isinstance(looked, bool):
@@ -44,11 +46,10 @@ async def serve(cloud: Cloud, request: Request) -> Response | None:
     found, seen = looked
     if found.kind == "REST":
         return await rest.serve(here, request, found, seen)
-    if found.kind == "WEBSOCKET" and _CONNECTIONS in request.path:
+    if found.kind == "HTTP":
+        return await http.serve(here, request, seen)
+    if _CONNECTIONS in request.path:
         return None
-    # The other kinds are loaded by their first request.
-    answer: Any = await (await load(_ROOMS[found.kind])).serve(cloud, request, found)
+    # Loaded by the first request to one.
+    answer: Any = await (await load("lambent.execute.websocket")).serve(cloud, request, found)
     return answer  # type: ignore[no-any-return]
-
-
-_ROOMS: Final = {"HTTP": "lambent.execute.http", "WEBSOCKET": "lambent.execute.websocket"}

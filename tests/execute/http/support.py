@@ -10,8 +10,7 @@ import orjson
 from lambent.contracts.events import Delivery, Undeliverable
 from lambent.contracts.functions import Outcome
 from lambent.contracts.http import BytesBody, Request, Response
-from lambent.execute import addresses
-from lambent.execute.http import serve
+from lambent.execute import serve
 from lambent.execute.room import Room
 from tests.support import ACCOUNT, REGION, TestCloud
 
@@ -96,10 +95,9 @@ class HttpApi:
 
     async def send(self, request: Request) -> Response:
         """Send a request as it is."""
-        spot = addresses.spot(request)
-        found = await self.cloud.store.read(lambda tx: addresses.find(tx, spot))
-        assert found is not None
-        return await serve(self.cloud, request, found)
+        answer = await serve(self.cloud, request)
+        assert answer is not None
+        return answer
 
 
 async def new_api(cloud: TestCloud, **params: Any) -> HttpApi:

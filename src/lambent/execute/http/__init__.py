@@ -1,7 +1,7 @@
-"""HTTP APIs, answered: `serve`."""
+"""HTTP APIs, answered: `look` finds in the store what a request needs, `serve` answers it."""
 
 from __future__ import annotations
 
-from .pipeline import serve
+from .pipeline import look, serve
 
-__all__ = ["serve"]
+__all__ = ["look", "serve"]

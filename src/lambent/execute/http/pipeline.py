@@ -10,12 +10,12 @@ import orjson
 
 from lambent.contracts.errors import NotBuilt
 from lambent.contracts.http import BodyTooLarge, Request, Response
-from lambent.contracts.ports import Cloud, Reader
+from lambent.contracts.ports import Reader
 from lambent.services.apigateway.v2 import keys
 from lambent.services.apigateway.v2.model import DEFAULT, Stage
 
 from ..addresses import Found
-from ..room import Room, room
+from ..room import Room
 from . import lambdas, proxy, services
 from .answers import Answer
 from .authorizers import BODY_BYTES_MAX, authorize
@@ -31,13 +31,11 @@ BURST_MAX: Final = 5_000
 """What an account may do by default: what a stage does not say of its limits when it says one of them."""
 
 
-async def serve(cloud: Cloud, request: Request, found: Found) -> Response:
-    """Answer a request to an HTTP API that `found` names."""
-    here = room(cloud)
-    exchange = await cloud.store.read(lambda tx: _begin(tx, here, request, found))
+async def serve(here: Room, request: Request, exchange: Exchange | None) -> Response:
+    """Answer a request to an HTTP API; `exchange` is what `look` gave."""
     if exchange is None:
         refused = Refusal(404)
-        id = short_id(request.id or cloud.ids.request_id())
+        id = short_id(request.id or here.cloud.ids.request_id())
         return Response(404, [("content-type", "application/json"), ("apigw-requestid", id)], refused.body)
     try:
         answer = await _answer(exchange)
@@ -49,9 +47,9 @@ async def serve(cloud: Cloud, request: Request, found: Found) -> Response:
     return _sent(exchange, answer)
 
 
-def _begin(tx: Reader, here: Room, request: Request, found: Found) -> Exchange | None:
-    """The exchange with the stage and plan that the request is for; None when the API has no such stage, or no
-    deployment in it, or does not answer at this address."""
+def look(tx: Reader, here: Room, request: Request, found: Found) -> Exchange | None:
+    """The exchange with the stage and plan that a request to the API `found` is for; None when it has no such stage, or
+    no deployment in it, or does not answer at this address."""
     stage, path = _stage(tx, found)
     if stage is None:
         return None

@@ -12,7 +12,7 @@ is what is left from that day on, and goes down as its day is counted.
 from __future__ import annotations
 
 import datetime
-from functools import partial
+from functools import lru_cache, partial
 from typing import Final
 
 import msgspec
@@ -141,15 +141,28 @@ def left(tx: Reader, plan: str, key: str, quota: Quota | None, day: str) -> int:
 def _days(tx: Reader, plan: str, key: str, first: str) -> list[tuple[bytes, Used]]:
     if not first:
         return []
-    before = (datetime.date.fromisoformat(first) - datetime.timedelta(days=1)).isoformat()
-    return keys.used.scan(tx, plan, key, after=keys.used.key(plan, key, before))
+    return keys.used.scan(tx, plan, key, after=keys.used.key(plan, key, _before(first)))
 
 
 def day_of(now_ns: int) -> str:
     """The day of a time, UTC: `2026-11-21`."""
-    return (datetime.date(1970, 1, 1) + datetime.timedelta(days=now_ns // _DAY_NS)).isoformat()
+    return _day(now_ns // _DAY_NS)
 
 
+# Dates are reckoned several times for each request, and nearly always the same ones.
+
+
+@lru_cache(16)
+def _day(days: int) -> str:
+    return (datetime.date(1970, 1, 1) + datetime.timedelta(days=days)).isoformat()
+
+
+@lru_cache(64)
+def _before(day: str) -> str:
+    return (datetime.date.fromisoformat(day) - datetime.timedelta(days=1)).isoformat()
+
+
+@lru_cache(256)
 def period_of(quota: Quota | None, day: str) -> str:
     """The first day of the period that a day is in; weeks begin on Monday. Empty without a quota."""
     if quota is None:
