@@ -104,7 +104,11 @@ def test_a_changed_or_removed_alarm_is_looked_at_once() -> None:
         await cloud.put(600)
         await cloud.pass_s(120)
         assert await cloud.messages() == []
-        assert await cloud.call("cloudwatch", "DescribeAlarms") == {"MetricAlarms": [], "CompositeAlarms": []}
+        assert await cloud.call("cloudwatch", "DescribeAlarms") == {
+            "MetricAlarms": [],
+            "CompositeAlarms": [],
+            "LogAlarms": [],
+        }
 
     run(body)
 
@@ -245,7 +249,10 @@ def test_complaints() -> None:
         assert rule[1] == "Could not save the composite alarm as alarms [none] in the alarm rule do not exist"
         assert (await cloud.refused("PutCompositeAlarm", AlarmName="c", AlarmRule="ALARM(a"))[0] == "ValidationError"
         unknown = "arn:aws:cloudwatch:us-east-1:000000000000:alarm:none"
-        assert (await cloud.refused("ListTagsForResource", ResourceARN=unknown))[0] == "ResourceNotFoundException"
+        tags = {"Tags": [{"Key": "k", "Value": "v"}]}
+        assert (await cloud.refused("TagResource", ResourceARN=unknown, **tags))[0] == "ResourceNotFoundException"
+        other = unknown.replace(":alarm:", ":insight-rule/")
+        assert (await cloud.refused("ListTagsForResource", ResourceARN=other))[0] == "ResourceNotFoundException"
 
     run(body)
 

@@ -134,6 +134,37 @@ def test_seconds_are_kept_where_they_are_asked_for() -> None:
     run(body)
 
 
+def test_a_minutes_point_stands_only_for_minutes_without_points_of_seconds() -> None:
+    async def body(cloud: WatchCloud) -> None:
+        await cloud.put(1, ago_s=80)
+        await cloud.put(2, ago_s=25, StorageResolution=1)
+        span = {"StartTime": START - timedelta(minutes=2), "EndTime": START}
+        found = await cloud.call("cloudwatch", "GetMetricData", MetricDataQueries=[query(period=10)], **span)
+        (line,) = found["MetricDataResults"]
+        assert line["Values"] == [2.0, 1.0]
+        assert line["Timestamps"] == [START - timedelta(seconds=30), START - timedelta(minutes=2)]
+        span["EndTime"] = START - timedelta(seconds=30)
+        found = await cloud.call("cloudwatch", "GetMetricData", MetricDataQueries=[query(period=10)], **span)
+        assert found["MetricDataResults"][0]["Values"] == [1.0]
+
+    run(body)
+
+
+def test_a_count_of_none_is_refused() -> None:
+    async def body(cloud: WatchCloud) -> None:
+        empty = {"SampleCount": 0, "Sum": 0, "Minimum": 0, "Maximum": 0}
+        for datum in (
+            {"StatisticValues": empty},
+            {"Values": [1.0], "Counts": [0.0]},
+            {"Values": [1.0], "Counts": [-1.0]},
+        ):
+            code, _ = await cloud.refused("PutMetricData", Namespace="N", MetricData=[{"MetricName": "m", **datum}])
+            assert code == "InvalidParameterValueException"
+        assert (await cloud.call("cloudwatch", "ListMetrics"))["Metrics"] == []
+
+    run(body)
+
+
 def test_metrics_are_listed_by_what_they_have() -> None:
     async def body(cloud: WatchCloud) -> None:
         await cloud.put(1, Dimensions=[{"Name": "b", "Value": "2"}, {"Name": "a", "Value": "1"}])

@@ -54,7 +54,7 @@ def test_a_stack_of_alarms() -> None:
         assert shown["Threshold"] == 2.5
         await c.cfn("DeleteStack", StackName="s")
         left = await c.call("cloudwatch", "DescribeAlarms", AlarmTypes=["MetricAlarm", "CompositeAlarm"])
-        assert left == {"MetricAlarms": [], "CompositeAlarms": []}
+        assert left == {"MetricAlarms": [], "CompositeAlarms": [], "LogAlarms": []}
         assert (await c.call("cloudwatch", "ListDashboards"))["DashboardEntries"] == []
 
     run(scenario)

@@ -166,7 +166,7 @@ def test_many_points_are_swept_in_many_transactions() -> None:
         for _ in range(10):
             await cloud.settle()
         for name in ("m", "n"):
-            day = {"start": START - timedelta(days=1), "hours": 25, "name": name}
+            day: dict[str, Any] = {"start": START - timedelta(days=1), "hours": 25, "name": name}
             assert await sums(cloud, 60, **day) == []
             assert sum(await sums(cloud, 3600, **day)) == 1201.0
         assert await sums(cloud, 300, name="few49") == [1.0]

@@ -171,7 +171,7 @@ def test_cloudwatch_names_what_is_broken_as_each_protocol_does() -> None:
     request = Request("POST", "/")
     cbor = codec(Route("cloudwatch", "SetAlarmState", "smithy-rpc-v2-cbor")).serialize_error(error, "1", request)
     assert isinstance(cbor.body, bytes)
-    assert cbor2.loads(cbor.body)["__type"] == "ValidationException"
+    assert cbor2.loads(cbor.body)["__type"] == "com.amazon.coral.validate#ValidationException"
     assert ("x-amzn-query-error", "ValidationError;Sender") in cbor.headers
     query = codec(Route("cloudwatch", "SetAlarmState", "query")).serialize_error(error, "1", request)
     assert isinstance(query.body, bytes)

@@ -119,6 +119,8 @@ class CborCodec(Codec):
 
     def __init__(self, operation: OperationModel) -> None:
         super().__init__(operation)
+        # An overlay's: the namespace before an error's name, which clients cut off.
+        self._namespaces: Mapping[str, str] = self.service.metadata.get("errorNamespaces", {})
         self._read = _Converter(_read_scalar).compile(operation.input) if operation.input else None
         self._write = _Converter(_write_scalar).compile(operation.output) if operation.output else None
 
@@ -155,12 +157,14 @@ class CborCodec(Codec):
     def serialize_error(self, error: ServiceError, request_id: str, request: Request) -> Response:
         """See `Codec`."""
         shape = self.error_shape(error)
-        value: dict[str, Any] = {"__type": shape.name if shape is not None else error.code}
+        name = shape.name if shape is not None else error.code
+        value: dict[str, Any] = {"__type": self._namespaces.get(name, self._namespaces.get("*", "")) + name}
         message = "message"
         if shape is not None:
             message = next((name for name in shape.members if name.lower() == "message"), "message")
             value.update(_Converter(_write_scalar).structure(shape)(error.fields))
-        value[message] = error.message
+        if error.message:
+            value[message] = error.message
         response = self._respond(error_status(error, shape), cbor2.dumps(value), request_id)
         if "awsQueryCompatible" in self.service.metadata:
             fault = "Sender" if response.status < 500 else "Receiver"

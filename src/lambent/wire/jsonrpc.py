@@ -80,10 +80,10 @@ def _write_event(shape: Shape, value: Any, name: str) -> bytes:
 
 
 def error_body(error: ServiceError, shape: Shape | None) -> dict[str, Any]:
-    """The JSON members of an error: its message under the name that the model has, and its fields."""
+    """The JSON members of an error: its message, if it has one, under the name that the model has, and its fields."""
     if shape is None:
         return {"message": error.message, **error.fields}
     message = next((name for name in shape.members if name.lower() == "message"), "message")
     body: dict[str, Any] = Writer().structure(shape)(error.fields)
     wire_name = shape.members[message].location_name if message in shape.members else ""
-    return {wire_name or message: error.message, **body}
+    return {wire_name or message: error.message, **body} if error.message else body

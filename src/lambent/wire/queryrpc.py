@@ -202,7 +202,9 @@ class QueryCodec(Codec):
         code, message = escape(query_code(error, shape)), escape(error.message)
         fault = "Sender" if status < 500 else "Receiver"
         out = [] if self._ec2 else [f"<Type>{fault}</Type>"]
-        out.append(f"<Code>{code}</Code><Message>{message}</Message>")
+        out.append(f"<Code>{code}</Code>")
+        if message:
+            out.append(f"<Message>{message}</Message>")
         write_fields(out, shape, error.fields)
         out.append(self._detail)
         if self._ec2:

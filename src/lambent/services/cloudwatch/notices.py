@@ -65,6 +65,7 @@ def topic_notice(old: Alarm, new: Alarm) -> bytes:
         "OKActions": settings.get("OKActions", []),
         "AlarmActions": settings.get("AlarmActions", []),
         "InsufficientDataActions": settings.get("InsufficientDataActions", []),
+        "ActionExecutedAfterMuteWindow": False,
     }
     if new.composite:
         notice["AlarmRule"] = settings["AlarmRule"]

@@ -9,7 +9,7 @@ once an hour; for all of them once a day (`sweeping.py`).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from msgspec.structs import replace
@@ -154,20 +154,37 @@ class Span(NamedTuple):
 def read(tx: Reader, metric: Metric, unit: str, span: Span) -> dict[int, Sums]:
     """What was measured in one unit, by the start of each period that has data."""
     if span.period_s < MINUTE_S:
-        return _read(tx, metric, unit, span, (1,)) or _read(tx, metric, unit, span, (MINUTE_S,))
-    return _read(tx, metric, unit, span, [one for one in _COARSE if span.period_s % one == 0])
-
-
-def _read(tx: Reader, metric: Metric, unit: str, span: Span, resolutions_s: Sequence[int]) -> dict[int, Sums]:
+        return _read_fine(tx, metric, unit, span)
     found: dict[int, Sums] = {}
-    for resolution in resolutions_s:
-        begin = keys.points.key(metric.id, resolution, unit, span.start_s)
-        end = keys.points.key(metric.id, resolution, unit, span.end_s)
-        for key, value in tx.scan(begin, end):
-            at_s = int(keys.points.parts(key)[3])  # type: ignore[arg-type]
-            sums = found.setdefault(at_s - at_s % span.period_s, Sums())
-            sums.merge(_sums(keys.points.decode(value)))
+    for resolution_s in _COARSE:
+        if span.period_s % resolution_s == 0:
+            for at_s, sums in _points(tx, metric, unit, resolution_s, span.start_s, span.end_s):
+                found.setdefault(at_s - at_s % span.period_s, Sums()).merge(sums)
     return found
+
+
+def _read_fine(tx: Reader, metric: Metric, unit: str, span: Span) -> dict[int, Sums]:
+    """Periods below a minute: of the seconds' points; a minute of which there are none stands at its start, whole."""
+    begin_s, end_s = span.start_s - span.start_s % MINUTE_S, -(-span.end_s // MINUTE_S) * MINUTE_S
+    found: dict[int, Sums] = {}
+    fine: set[int] = set()
+    for at_s, sums in _points(tx, metric, unit, 1, begin_s, end_s):
+        fine.add(at_s - at_s % MINUTE_S)
+        if span.start_s <= at_s < span.end_s:
+            found.setdefault(at_s - at_s % span.period_s, Sums()).merge(sums)
+    for at_s, sums in _points(tx, metric, unit, MINUTE_S, span.start_s, span.end_s):
+        if at_s not in fine:
+            found[at_s] = sums
+    return found
+
+
+def _points(
+    tx: Reader, metric: Metric, unit: str, resolution_s: int, start_s: int, end_s: int
+) -> Iterator[tuple[int, Sums]]:
+    begin = keys.points.key(metric.id, resolution_s, unit, start_s)
+    end = keys.points.key(metric.id, resolution_s, unit, end_s)
+    for key, value in tx.scan(begin, end):
+        yield int(keys.points.parts(key)[3]), _sums(keys.points.decode(value))  # type: ignore[arg-type]
 
 
 def metric_of(tx: Reader, series: Series) -> Metric | None:

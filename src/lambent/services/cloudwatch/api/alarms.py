@@ -181,6 +181,7 @@ def describe_alarms(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, 
     return {
         "MetricAlarms": [view(alarm) for _, alarm in page if not alarm.composite],
         "CompositeAlarms": [view(alarm) for _, alarm in page if alarm.composite],
+        "LogAlarms": [],
         **({"NextToken": token} if token else {}),
     }
 

@@ -66,9 +66,9 @@ def _measured(where: str, datum: Mapping[str, Any]) -> Sums:
     if "StatisticValues" in datum:
         given = datum["StatisticValues"]
         numbers = [_number(where, given[name]) for name in ("SampleCount", "Sum", "Minimum", "Maximum")]
-        average = numbers[1] / numbers[0] if numbers[0] else 0.0
         count, total, least, most = numbers
-        return Sums(count, total, least, most, {average: count})
+        _check_count(f"{where}.StatisticValues.SampleCount", count)
+        return Sums(count, total, least, most, {total / count: count})
     if "Values" in datum:
         values, counts = datum["Values"], datum.get("Counts") or [1.0] * len(datum["Values"])
         if len(values) != len(counts):
@@ -80,6 +80,7 @@ def _measured(where: str, datum: Mapping[str, Any]) -> Sums:
                 f"The collection {where}.Values must not have a size greater than {_VALUES_MAX}."
             )
         for value, count in zip(values, counts, strict=True):
+            _check_count(f"{where}.Counts", count)
             sums.add(_number(where, value), _number(where, count))
         return sums
     if "Value" not in datum:
@@ -89,6 +90,12 @@ def _measured(where: str, datum: Mapping[str, Any]) -> Sums:
         )
     sums.add(_number(where, datum["Value"]))
     return sums
+
+
+def _check_count(where: str, count: float) -> None:
+    """A point of no measurements would have no average."""
+    if count <= 0:
+        raise InvalidParameterValueException(f"The value {count} for parameter {where} is invalid.")
 
 
 def _number(where: str, value: float) -> float:

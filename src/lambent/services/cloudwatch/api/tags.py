@@ -13,7 +13,7 @@ from lambent.kit import Context
 from .. import keys
 from ..errors import InvalidParameterValueException, ResourceNotFoundException
 from ..model import Alarm
-from ..service import cloudwatch
+from ..service import alarm_arn, cloudwatch
 
 _TAGS_MAX: Final = 50
 
@@ -22,15 +22,26 @@ def _arn(ctx: Context, req: dict[str, Any]) -> str:
     return str(req["ResourceARN"])
 
 
-def _find(ctx: Context, tx: Reader, req: dict[str, Any]) -> Alarm:
+def _find(ctx: Context, tx: Reader, req: dict[str, Any]) -> Alarm | None:
+    """The alarm of an ARN; None where an alarm of mine may have been."""
     try:
         place = arn.parse(req["ResourceARN"])
     except ValueError:
         raise InvalidParameterValueException(f"{req['ResourceARN']} is not a valid ARN.") from None
     kind, _, name = place.resource.partition(":")
-    alarm = keys.alarms.get(tx, ctx.account, ctx.region, name) if kind == "alarm" else None
-    if alarm is None or alarm.arn != req["ResourceARN"]:
-        raise ResourceNotFoundException("Unknown", ResourceType="unknown", ResourceId="unknown")
+    if kind != "alarm" or alarm_arn(ctx, name) != req["ResourceARN"]:
+        raise _unknown()
+    return keys.alarms.get(tx, ctx.account, ctx.region, name)
+
+
+def _unknown() -> ResourceNotFoundException:
+    return ResourceNotFoundException("Unknown", ResourceType="unknown", ResourceId="unknown")
+
+
+def _found(ctx: Context, tx: Reader, req: dict[str, Any]) -> Alarm:
+    alarm = _find(ctx, tx, req)
+    if alarm is None:
+        raise _unknown()
     return alarm
 
 
@@ -42,18 +53,20 @@ def _put(tx: Transaction, alarm: Alarm, tags: dict[str, str]) -> None:
 
 @cloudwatch.operation(tx="read", resource=_arn)
 def list_tags_for_resource(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
-    return {"Tags": [{"Key": key, "Value": value} for key, value in _find(ctx, tx, req).tags.items()]}
+    # An alarm that was deleted has no tags, as on AWS, which does not say that it is gone.
+    alarm = _find(ctx, tx, req)
+    return {"Tags": [] if alarm is None else [{"Key": key, "Value": value} for key, value in alarm.tags.items()]}
 
 
 @cloudwatch.operation(tx="write", resource=_arn)
 def tag_resource(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
-    alarm = _find(ctx, tx, req)
+    alarm = _found(ctx, tx, req)
     _put(tx, alarm, {**alarm.tags, **{tag["Key"]: tag["Value"] for tag in req["Tags"]}})
     return {}
 
 
 @cloudwatch.operation(tx="write", resource=_arn)
 def untag_resource(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
-    alarm = _find(ctx, tx, req)
+    alarm = _found(ctx, tx, req)
     _put(tx, alarm, {key: value for key, value in alarm.tags.items() if key not in req["TagKeys"]})
     return {}
