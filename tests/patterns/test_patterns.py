@@ -3,34 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
-import re
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lambent.patterns import InvalidPattern, compile_pattern, flatten, flatten_attributes
 
-_ROOT = Path(__file__).resolve().parents[2]
-CONFORMANCE = Path(os.environ.get("LAMBENT_CONFORMANCE", _ROOT.parent / "shared" / "conformance")) / "event-patterns"
-RECORDINGS = Path(os.environ.get("LAMBENT_RECORDINGS", _ROOT.parent / "shared" / "recordings"))
-_CASES = sorted(path.stem for path in CONFORMANCE.glob("*.json5")) or ["missing"]
+from . import public
+from .public import CONFORMANCE
 
 
-def _json5(text: str) -> dict[str, Any]:
-    """The cases use of JSON5 only comments on lines of their own and commas before brackets."""
-    lines = [line for line in text.splitlines() if not line.lstrip().startswith("//")]
-    found: dict[str, Any] = json.loads(re.sub(r",(\s*[}\]])", r"\1", "\n".join(lines)))
-    return found
-
-
-@pytest.mark.parametrize("name", _CASES)
+@pytest.mark.parametrize("name", public.names() or ["missing"])
 def test_public_pattern(name: str) -> None:
-    path = CONFORMANCE / f"{name}.json5"
-    if not path.exists():
+    if name == "missing":
         pytest.skip(f"no conformance data in {CONFORMANCE}")
-    case = _json5(path.read_text())
+    case = public.read(name)
     pattern = json.dumps(case["EventPattern"])
     if name.endswith("_EXC"):
         with pytest.raises(InvalidPattern):
@@ -48,27 +35,27 @@ def test_a_name_given_twice_counts_once() -> None:
     assert not pattern.matches(flatten({"detail": {"location": "us-east"}}))
 
 
-def _recorded() -> list[tuple[str, str]]:
-    """Pattern and sentence of every refused pattern in the recordings whose text they keep."""
-    found = []
-    for service in ("events", "sns"):
-        path = RECORDINGS / f"{service}.json"
-        text = path.read_text() if path.exists() else "{}"
-        for match in re.finditer(r'"(?:MessageRaw|Message)": ("(?:[^"\\]|\\.)* at \[Source(?:[^"\\]|\\.)*")', text):
-            sentence = re.sub(r"^.*?(Reason|FilterPolicy): (FilterPolicy: )?", "", json.loads(match[1]), count=1)
-            source = re.search(r'\(String\)"(.*?)"; line', sentence, re.DOTALL)
-            if source and "<" not in source[1]:
-                found.append((source[1], sentence))
-    return sorted(set(found)) or [("", "")]
-
-
-@pytest.mark.parametrize(("pattern", "sentence"), _recorded())
-def test_recorded_sentence(pattern: str, sentence: str) -> None:
-    if not pattern:
-        pytest.skip(f"no recordings in {RECORDINGS}")
+@pytest.mark.parametrize(
+    ("pattern", "sentence", "column"),
+    [
+        ('{"key":[]}', "Empty arrays are not allowed", 10),
+        ('{"key":[{"cidr":["bad-filter"]}]}', "prefix match pattern must be a string", 18),
+        ('{"key":[{"exists":"no"}]}', "exists match pattern must be either true or false.", 20),
+        ('{"key":[{"exists":null}]}', "exists match pattern must be either true or false.", 23),
+        ('{"key":[{"suffix":100}]}', "suffix match pattern must be a string", 22),
+        ('{"key":[{"suffix":["test","test2"]}]}', "suffix match pattern must be a string", 20),
+        ('{"key":[{"suffix":[]}]}', "suffix match pattern must be a string", 20),
+        ('{"key":[{"suffix":null}]}', "suffix match pattern must be a string", 23),
+        ('{"key":{"not-an-operator":"value"}}', '"not-an-operator" must be an object or an array', 28),
+        ('{"key":{"suffix":"value","prefix":"value"}}', '"suffix" must be an object or an array', 19),
+        ('{"key":{"suffix":"value"}}', '"suffix" must be an object or an array', 19),
+    ],
+)
+def test_recorded_sentences(pattern: str, sentence: str, column: int) -> None:
+    """Those of SNS; those of EventBridge are in tests/events/test_recordings_patterns.py."""
     with pytest.raises(InvalidPattern) as refused:
         compile_pattern(pattern)
-    assert refused.value.text == sentence
+    assert refused.value.text == f'{sentence}\n at [Source: (String)"{pattern}"; line: 1, column: {column}]'
 
 
 @pytest.mark.parametrize(

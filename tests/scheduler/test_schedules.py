@@ -175,27 +175,6 @@ def test_passing_the_role_is_asked() -> None:
 
 
 @pytest.mark.parametrize(
-    "expression",
-    [
-        "cron()",
-        "cron(0 dummy ? * MON-FRI *)",
-        "cron(7 20 * * NOT *)",
-        "cron(71 8 1 * ? *)",
-        "cron(INVALID)",
-        "rate( 10 minutes )",
-        "rate()",
-        "rate(-10 minutes)",
-    ],
-)
-def test_recorded_refusals_of_expressions(expression: str) -> None:
-    async def body(cloud: ScheduleCloud) -> None:
-        found = await cloud.refused("CreateSchedule", **{**WHOLE, "ScheduleExpression": expression})
-        assert found == ("ValidationException", f"Invalid Schedule Expression {expression}.")
-
-    run(body)
-
-
-@pytest.mark.parametrize(
     "expression", ["cron(0 18 ? * MON-FRI *)", "cron(0-59/10 0-23/2 ? * * *)", "cron(1-31/30 1-1 ? * 1,7 *)"]
 )
 def test_recorded_expressions_that_are_taken(expression: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
@@ -140,6 +140,18 @@ async def authorize(cloud: Cloud, connection_arn: str, task: Task) -> None:
     await cloud.store.write(settle)
 
 
+def filled(address: str, values: Iterable[str]) -> str:
+    """An address with its stars replaced; `ValueError` where a value would be a step to elsewhere: it may be an event's,
+    and the call is made with the connection's credentials."""
+    for value in values:
+        before, star, after = address.partition("*")
+        address = f"{before}{quote(value, safe='') if star else ''}{after}"
+        step = f"{before.rpartition('/')[2]}{value}{after.partition('/')[0].partition('?')[0]}" if star else ""
+        if step in (".", ".."):
+            raise ValueError(f"the path parameter {value} leads elsewhere")
+    return address
+
+
 async def request(
     cloud: Cloud,
     destination: Destination,
@@ -151,9 +163,7 @@ async def request(
 ) -> Request:
     """The call of an API destination with an event. What the connection says goes over `given`, the HttpParameters of
     the target."""
-    url = destination.endpoint
-    for value in given.get("PathParameterValues", ()):
-        url = url.replace("*", quote(value, safe=""), 1)
+    url = filled(destination.endpoint, given.get("PathParameterValues", ()))
     headers, query, body = _extras(connection.auth.get("InvocationHttpParameters"))
     headers = {
         "Content-Type": "application/json; charset=utf-8",

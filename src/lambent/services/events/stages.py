@@ -14,7 +14,7 @@ from lambent.contracts.http import BytesBody, FileSlice, Request, Response
 from lambent.contracts.ports import Cloud
 from lambent.kit import outward
 
-from . import http, signing
+from . import connecting, http, signing
 from .http import Answer, Unreachable
 
 TIMEOUT_S: Final = 29.0
@@ -39,8 +39,7 @@ def parts(place: Arn) -> tuple[str, str, str, str]:
 def request(place: Arn, given: Mapping[str, Any], payload: bytes, agent: str, source: str) -> Request:
     """The request to a stage on behalf of `source`, a rule or a pipe; `given` is HttpParameters of a target."""
     api, stage, method, path = parts(place)
-    for value in given.get("PathParameterValues", ()):
-        path = path.replace("*", quote(value, safe=""), 1)
+    path = connecting.filled(path, given.get("PathParameterValues", ()))
     pairs = given.get("QueryStringParameters", {}).items()
     query = "&".join(f"{quote(name, safe='-._~')}={quote(value, safe='-._~')}" for name, value in pairs)
     headers = {"host": f"{api}.execute-api.{place.region}.amazonaws.com", "content-type": "application/json"}
