@@ -262,3 +262,17 @@ def test_a_destination_is_called_as_often_as_it_wants() -> None:
 def test_the_clouds_own_doors_are_no_destination(url: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         outward.address(url)
+
+
+@pytest.mark.parametrize(
+    ("address", "value"),
+    [("https://h/users/*/own", ".."), ("https://h/*", "."), ("https://h/a/.*", "."), ("https://h/*?x=1", "..")],
+)
+def test_a_value_of_an_event_is_no_step_to_elsewhere(address: str, value: str) -> None:
+    with pytest.raises(ValueError, match="elsewhere"):
+        connecting.filled(address, [value])
+
+
+def test_values_of_events_stay_within_their_segment() -> None:
+    filled = connecting.filled("https://h/*/x/*?q=*", ["a/../b?#", "*", "1&admin=yes", "left over"])
+    assert filled == "https://h/a%2F..%2Fb%3F%23/x/%2A?q=1%26admin%3Dyes"

@@ -166,8 +166,8 @@ _PATHS = {
         ),
         (
             "TestInputTransformer::test_input_transformer_nested_keys_replacement["
-            '"<listsingle> single list item"\n"<listmulti> multiple list items"\n"<systemstring> system account id"\n'
-            '"<payload> payload"\n"<userId> user id"]',
+            r'"<listsingle> single list item"\n"<listmulti> multiple list items"\n"<systemstring> system account id"\n'
+            r'"<payload> payload"\n"<userId> user id"]',
             '"[HIGH] single list item"\n"[ACTIVE,INACTIVE] multiple list items"\n" system account id"\n'
             '"{acc_id:0a787ecb-4015,sf_id:baz} payload"\n"0a787ecb-4015 user id"',
         ),
@@ -221,7 +221,7 @@ def test_a_template(case: str, body: Any) -> None:
     """The template is what the case's name has in brackets. A template of which no JSON comes sends nothing."""
 
     async def scenario(c: EventsCloud) -> None:
-        queue, template = await c.queue(), case.partition("[")[2][:-1]
+        queue, template = await c.queue(), case.partition("[")[2][:-1].replace(r"\n", "\n")
         await c.rule("r", queue, InputTransformer={"InputPathsMap": _PATHS, "InputTemplate": template})
         await c.put(Detail=json.dumps({**DETAIL, "listsingle": ["HIGH"], "listmulti": ["ACTIVE", "INACTIVE"]}))
         bodies = [message["Body"] for message in await c.messages(queue)]
