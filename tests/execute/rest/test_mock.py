@@ -63,6 +63,8 @@ async def test_a_mocks_template_reads_the_requests_body(template: str, empty: st
         assert (await making.ask("POST", "", body=body)).body == expected.encode()
 
 
+@pytest.mark.recorded("test_integration_mock_with_response_override_in_request_template[True]")
+@pytest.mark.recorded("test_integration_mock_with_response_override_in_request_template[False]")
 async def test_an_override_of_the_status_in_the_request_template() -> None:
     making = Making(TestCloud())
     request = (
@@ -85,6 +87,7 @@ async def test_an_override_of_the_status_in_the_request_template() -> None:
     assert (answer.status, answer.body) == (444, b"")
 
 
+@pytest.mark.recorded("test_integration_mock_with_request_overrides_in_response_template")
 async def test_the_response_template_sees_overrides_of_the_request() -> None:
     making = Making(TestCloud())
     request = '#set($context.requestOverride.path.path = $input.params("part")){"statusCode": 200}'
