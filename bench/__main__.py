@@ -1,7 +1,8 @@
 """Measure, and print a table: python -m bench [--against URL] [--seconds N] [--only TEXT]
 
 Every row gives requests per second, requests per second and core of the server's CPU, CPU microseconds per request,
-and the latency of the middle and the slowest hundredth. The load comes from wrk, which replays signed requests.
+and the latency of the middle and the slowest hundredth. The load comes from wrk, which replays signed requests. A row
+of which an answer failed says so, and the status at the end is not 0.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from . import apigateway, cases, dynamodb, event_sources, sns, sqs, websockets
-from .server import Server, cpu_s, lambent, listener
+from . import apigateway, cases, dynamodb, event_sources, pages, sns, sqs, websockets
+from .server import FAILED, Server, cpu_s, lambent, listener
 from .signed import write_script
 
 _UNITS_MS = {"us": 0.001, "ms": 1.0, "s": 1000.0}
@@ -36,14 +37,30 @@ def measure(server: Server, case: cases.Case, seconds: int, folder: Path) -> lis
     total = int(re.search(r"(\d+) requests in", said)[1])  # type: ignore[index]
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1])  # type: ignore[index]
     p50, p99 = (_latency_ms(said, share) for share in ("50%", "99%"))
-    failed = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
     cost_us = spent_s / total * 1e6 if total else 0.0
     per_core = 1e6 / cost_us if cost_us else 0.0
-    note = f"{failed[1]} failed" if failed else ""
+    note = failures(said, total)
     if case.body_mb:
         note = f"{rate * case.body_mb:,.0f} MB/s, {per_core * case.body_mb:,.0f} MB/s and core {note}".strip()
     cells = [f"{rate:,.0f}", f"{per_core:,.0f}", f"{cost_us:,.0f}"] if server.pid else [f"{rate:,.0f}", "?", "?"]
     return [case.name, *cells, f"{p50:.2f}", f"{p99:.2f}", note]
+
+
+def failures(said: str, total: int) -> str:
+    """What wrk says of answers that were none, as a note that `unfit` finds; empty when all was well."""
+    errors = re.search(r"Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)", said)
+    refused = re.search(r"Non-2xx or 3xx responses: (\d+)", said)
+    count = sum(map(int, errors.groups())) if errors else 0
+    count += int(refused[1]) if refused else 0
+    if not total:
+        return f"{FAILED}: nothing was answered"
+    return f"{FAILED}: {count:,} of {total:,}" if count else ""
+
+
+def unfit(rows: list[list[str]]) -> str:
+    """What to say at the end: the rows that are no measurement, because answers failed; empty when there are none."""
+    names = [row[0] for row in rows if FAILED in row[-1]]
+    return f"no measurements, for answers failed: {'; '.join(names)}" if names else ""
 
 
 def _latency_ms(said: str, share: str) -> float:
@@ -86,6 +103,7 @@ def run_all(server: Server, seconds: int, only: str, runtime: str) -> list[list[
             (sns.prepare, sns.CASES),
             (lambda url: cases.prepare_function(url, runtime), cases.INVOKE_CASES),
             (lambda url: apigateway.prepare(url, runtime), apigateway.CASES),
+            (pages.prepare, pages.CASES),
         )
         for prepare, group in groups:
             wanted = [case for case in group if only in case.name]
@@ -119,11 +137,15 @@ def main() -> None:
         sys.exit("bench needs wrk (Debian: apt-get install wrk)")
     with tempfile.TemporaryDirectory() as folder, lambent(Path(folder), options.durability) as server:
         print(f"\nLambent: ready in {server.ready_s * 1e3:.0f} ms, {server.resident_mb:.0f} MB resident\n", flush=True)
-        print(table(run_all(server, options.seconds, options.only, options.runtime)), flush=True)
+        rows = run_all(server, options.seconds, options.only, options.runtime)
+        print(table(rows), flush=True)
     if options.against:
         url = options.against.rstrip("/")
         print(f"\n{url}:\n", flush=True)
-        print(table(run_all(Server(url, listener(url)), options.seconds, options.only, options.runtime)), flush=True)
+        theirs = run_all(Server(url, listener(url)), options.seconds, options.only, options.runtime)
+        print(table(theirs), flush=True)
+        rows += theirs
+    sys.exit(unfit(rows) or 0)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ from pathlib import Path
 
 _TICKS = os.sysconf("SC_CLK_TCK")
 READY_TIMEOUT_S = 30.0
+FAILED = "FAILED"
+"""What the note of a row says of which an answer failed."""
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ import uvloop
 
 from .apigateway import make_function
 from .cases import client
-from .server import Server, cpu_s, lambent, resident_mb
+from .server import FAILED, Server, cpu_s, lambent, resident_mb
 from .signed import REGION, sign
 
 ROWS = "WebSocket"
@@ -147,9 +147,10 @@ async def _opened(server: Server, url: str, count: int) -> tuple[list[str], list
 
 
 async def _load(
-    server: Server, name: str, seconds: float, ask: list[Callable[[Callable[[], None]], None]]
+    server: Server, name: str, seconds: float, ask: list[Callable[[Callable[[], None]], None]], failed: list[bytes]
 ) -> list[str]:
-    """A row: each of `ask` asks once and calls back, again and again for `seconds`."""
+    """A row: each of `ask` asks once and calls back, again and again for `seconds`. `failed` is what they were
+    answered instead."""
     taken_ms: list[float] = []
     until = time.perf_counter() + seconds
     running = len(ask)
@@ -180,14 +181,23 @@ async def _load(
     taken_ms.sort()
     p50, p99 = statistics.median(taken_ms), taken_ms[int(len(taken_ms) * 0.99)]
     per_core = f"{1e6 / cost_us:,.0f}" if cost_us else "?"
-    return [name, f"{rate:,.0f}", per_core, f"{cost_us:,.0f}", f"{p50:.2f}", f"{p99:.2f}", ""]
+    note = f"{FAILED}: {len(failed):,} of {len(taken_ms):,}" if failed else ""
+    return [name, f"{rate:,.0f}", per_core, f"{cost_us:,.0f}", f"{p50:.2f}", f"{p99:.2f}", note]
 
 
-def _message(one: _Client, message: bytes = _MESSAGE) -> Callable[[Callable[[], None]], None]:
+def _message(
+    one: _Client, failed: list[bytes], message: bytes = _MESSAGE, wanted: bytes = b"pong"
+) -> Callable[[Callable[[], None]], None]:
+    """Asks for a message, and puts an answer that has not `wanted` in it among those that `failed`."""
     frame = _masked(message)
 
     def ask(answered: Callable[[], None]) -> None:
-        one.answered = lambda message: answered()
+        def come(answer: bytes) -> None:
+            if wanted not in answer:
+                failed.append(answer)
+            answered()
+
+        one.answered = come
         one.send(frame)
 
     return ask
@@ -227,12 +237,15 @@ async def _measure(server: Server, url: str, count: int, seconds: float) -> list
     row, opened = await _opened(server, url, count)
     rows = [row]
     busy = opened[:BUSY]
-    rows.append(await _load(server, "WebSocket message to a mock and back", seconds, [_message(one) for one in busy]))
-    calls = [_message(one, _TO_FUNCTION) for one in busy[:FUNCTIONS]]
-    await _load(server, "warm-up", 1, calls)
-    rows.append(await _load(server, "WebSocket message to a warm function and back", seconds, calls))
+    bad: list[bytes] = []
+    asks = [_message(one, bad) for one in busy]
+    rows.append(await _load(server, "WebSocket message to a mock and back", seconds, asks, bad))
+    calls = [_message(one, bad, _TO_FUNCTION, b"hello") for one in busy[:FUNCTIONS]]
+    await _load(server, "warm-up", 1, calls, bad)
+    bad.clear()
+    rows.append(await _load(server, "WebSocket message to a warm function and back", seconds, calls, bad))
     posts = [await _posts(url, one, await _id(one)) for one in busy]
-    rows.append(await _load(server, "WebSocket PostToConnection", seconds, posts))
+    rows.append(await _load(server, "WebSocket PostToConnection", seconds, posts, []))
     for one in opened:
         one.close()
     return rows
@@ -247,13 +260,17 @@ def rows(server: Server, count: int = OPEN, seconds: float = 5) -> list[list[str
 
 def main() -> None:
     """Measure a Lambent of its own, and print."""
+    # Deferred: __main__ knows this module.
+    from .__main__ import table, unfit
+
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--open", type=int, default=OPEN)
     parser.add_argument("--seconds", type=float, default=5)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder, lambent(Path(folder)) as server:
-        for row in rows(server, options.open, options.seconds):
-            print("| " + " | ".join(row) + " |")
+        found = rows(server, options.open, options.seconds)
+    print(table(found))
+    sys.exit(unfit(found) or 0)
 
 
 if __name__ == "__main__":
