@@ -53,7 +53,7 @@ class Client:
     async def call(self, operation: str, **params: Any) -> dict[str, Any]:
         """The answer of an operation that succeeds."""
         described = self._model.operation_model(operation)
-        response = await self._cloud.front(self._request(described, params))
+        response = await self._cloud.front(self.request(operation, **params))
         body = response.body
         data = bytes(body) if isinstance(body, bytes | bytearray | memoryview) else b"".join([p async for p in body])  # type: ignore[union-attr]
         self.status = response.status
@@ -76,8 +76,12 @@ class Client:
             return {**refused.answer, "Status": self.status}
         raise AssertionError(f"{operation} succeeded: {answer}")
 
-    def _request(self, operation: Any, params: dict[str, Any]) -> Request:
-        fields = create_serializer(self._protocol, include_validation=False).serialize_to_request(params, operation)
+    def request(self, operation: str, *, in_query: bool = False, **params: Any) -> Request:
+        """The signed request of an operation; `in_query` puts a form's fields into the URL."""
+        described = self._model.operation_model(operation)
+        fields = create_serializer(self._protocol, include_validation=False).serialize_to_request(params, described)
+        if in_query:
+            fields["query_string"], fields["body"] = fields["body"], b""
         prepare_request_dict(fields, f"http://{HOST}", {})
         made = create_request_object(fields)
         moment = datetime.datetime.fromtimestamp(self._cloud.clock.now_ns() / 1e9, datetime.UTC)

@@ -14,6 +14,7 @@ from . import signing
 from .model import SEQUENCE_BASE, Attribute, Message, Subscription, Topic
 
 _SAFE: Final = ":/@"
+FUNCTIONS_VERSION: Final = "1"
 
 
 def door(cloud: Cloud) -> str:
@@ -58,16 +59,16 @@ class Envelopes:
         self._topic = topic
         self.message = message
         self._attributes = shown_attributes(message.attributes)
-        self._signed: dict[str, dict[str, Any]] = {}
+        self._signed: dict[tuple[str, str], dict[str, Any]] = {}
 
-    def _common(self, text: str) -> dict[str, Any]:
-        """All that does not depend on who receives it, for one text of the message."""
-        found = self._signed.get(text)
+    def _common(self, text: str, version: str) -> dict[str, Any]:
+        """All that does not depend on who receives it, for one text of the message and version of the signature."""
+        found = self._signed.get((text, version))
         if found is None:
-            found = self._signed[text] = self._sign(text)
+            found = self._signed[text, version] = self._sign(text, version)
         return found
 
-    def _sign(self, text: str) -> dict[str, Any]:
+    def _sign(self, text: str, version: str) -> dict[str, Any]:
         message = self.message
         envelope: dict[str, Any] = {"Type": "Notification", "MessageId": message.id}
         if message.sequence:
@@ -82,11 +83,12 @@ class Envelopes:
         # AWS signs nothing of FIFO topics, whose receivers are queues.
         if self._topic.fifo:
             return envelope
-        return _signed(self._cloud, self._tx, envelope, self._topic.signature_version)
+        return _signed(self._cloud, self._tx, envelope, version)
 
     def json(self, subscription: Subscription) -> bytes:
         """The JSON that queues and HTTP endpoints get."""
-        envelope = self._common(self.message.text_for(subscription.protocol)) | {
+        text = self.message.text_for(subscription.protocol)
+        envelope = self._common(text, self._topic.signature_version) | {
             "UnsubscribeURL": unsubscribe_url(self._cloud, subscription)
         }
         if self._attributes:
@@ -94,8 +96,8 @@ class Envelopes:
         return orjson.dumps(envelope)
 
     def event(self, subscription: Subscription) -> bytes:
-        """The event that a function is given."""
-        common = self._common(self.message.text_for("lambda"))
+        """The event that a function is given. AWS signs it by version 1 whatever the topic says."""
+        common = self._common(self.message.text_for("lambda"), FUNCTIONS_VERSION)
         sns = {
             "Type": "Notification",
             "MessageId": common["MessageId"],

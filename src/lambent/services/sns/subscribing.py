@@ -253,6 +253,12 @@ def confirm(cloud: Cloud, tx: Transaction, topic: Topic, text: str, *, owner: st
     return subscription.arn
 
 
+def is_elsewhere(tx: Reader, topic_arn: str, text: str) -> bool:
+    """Whether a token belongs to a topic of another region than the one of `topic_arn`."""
+    token = keys.tokens.get(tx, text)
+    return token is not None and arn.parse(token.topic).region != arn.parse(topic_arn).region
+
+
 def end(cloud: Cloud, tx: Transaction, topic: Topic, subscription: Subscription) -> None:
     """Remove a subscription; endpoints of HTTP are told so, and may take it back."""
     keys.delete_subscription(tx, topic, subscription)

@@ -100,7 +100,7 @@ def confirm_subscription(ctx: Context, tx: Transaction, req: dict[str, Any]) -> 
         raise invalid("Topic") from None
     topic = keys.topic_at(tx, found)
     if topic is None:
-        raise invalid("Token")
+        raise invalid("Topic" if subscribing.is_elsewhere(tx, found, req.get("Token") or "") else "Token")
     signed = ctx.caller.kind is not Principal.ANONYMOUS
     lock = (req.get("AuthenticateOnUnsubscribe") or "").lower() == "true"
     owner = ctx.account if signed else ""
