@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,7 +14,7 @@ from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 
 from lambent.contracts.caller import Credential, root
-from lambent.contracts.http import BytesBody, Request, Response
+from lambent.contracts.http import BytesBody, FileSlice, Request, Response
 from lambent.execute import sessions
 from lambent.execute.testing import TestingRoom
 from tests.support import ACCOUNT, REGION, TestCloud
@@ -115,14 +116,17 @@ class Wire:
         request = Request(made["method"], path, "&".join(filter(None, (query, more))), headers, BytesBody(body))
         sessions.sign(request, _OWNER, REGION, model.signing_name, self.cloud.clock)
         answer = await self.cloud.front(request)
-        assert isinstance(answer.body, bytes)
-        given = {"status_code": answer.status, "headers": HeadersDict(answer.headers), "body": answer.body}
+        body = await drained(answer)
+        streams = called.has_streaming_output and answer.status < 300
+        given = {"status_code": answer.status, "headers": HeadersDict(answer.headers), "body": b"" if streams else body}
         parser = create_parser(protocol)
         parsed: dict[str, Any] = parser.parse(given, called.output_shape)  # type: ignore[arg-type]
         if answer.status >= 300 and parsed.get("Error", {}).get("Code"):
             error = model.shape_for_error_code(parsed["Error"]["Code"])
             parsed |= parser.parse(given, error) if error is not None else {}
         parsed.pop("ResponseMetadata", None)
+        if streams:
+            parsed[called.output_shape.serialization["payload"]] = body
         return answer.status, parsed
 
     async def made(self, operation: str, /, **params: Any) -> dict[str, Any]:
@@ -150,6 +154,18 @@ class Wire:
         named = {name.lower(): value for name, value in sent.items()}
         lines = [f"{name}: {value}" for name, value in sent.items()]
         return await self.cloud.front(Request(verb, full, query, named, BytesBody(body), lines=lines))
+
+
+async def drained(answer: Response) -> bytes:
+    """An answer's body, whole."""
+    body = answer.body
+    if isinstance(body, FileSlice):
+        return _read(body)
+    return body if isinstance(body, bytes) else b"".join([piece async for piece in body])
+
+
+def _read(part: FileSlice) -> bytes:
+    return Path(part.path).read_bytes()[part.offset : part.offset + part.length]
 
 
 def _pairs(query: Any) -> list[tuple[str, str]]:
