@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from .browser import Browser, header, html
+from .browser import CALLBACK, Browser, header, html
 from .support import PASSWORD, PoolCloud
-from .test_hosted import CALLBACK, asked, run
+from .test_hosted import asked, run
 
 
 def test_who_chooses_a_password_is_told_the_rules() -> None:

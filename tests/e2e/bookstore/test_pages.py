@@ -82,6 +82,7 @@ def test_a_book_with_its_cover_comes_and_goes(shop: Shop, page: Page, tmp_path: 
     cover = page.get_by_role("img", name="Cover of Notes on the Engine")
     page.wait_for_function("image => image.complete && image.naturalWidth === 400", arg=cover.element_handle())
     page.get_by_role("link", name="Edit").click()
+    expect(page.get_by_label("Price in dollars")).to_have_value("12.50")
     page.get_by_label("Title").fill("Notes on the Analytical Engine")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("heading", level=1)).to_have_text("Notes on the Analytical Engine")
@@ -113,6 +114,7 @@ def test_a_cover_that_is_none_is_refused_and_the_book_is_added_once(shop: Shop, 
     broken.write_bytes(b"not a picture at all")
     sign_in(page, shop)
     add(page, shop, "A Book of Mistakes", broken)
+    expect(page.get_by_text("The browser cannot show this file")).to_be_visible()
     expect(page.get_by_role("alert")).to_contain_text("The cover could not be read")
     page.locator("input[type=file]").set_input_files(photograph(tmp_path))
     page.get_by_role("button", name="Add the book").click()
@@ -176,7 +178,12 @@ def test_a_book_that_is_gone_and_a_page_that_never_was(shop: Shop, page: Page) -
     answer = page.goto(f"{shop.url}/nowhere")
     assert answer is not None
     assert answer.status == 403, "who may not list the bucket is not told what is there"
-    expect(page.get_by_role("link", name="Back to the shelves")).to_be_visible()
+    page.get_by_role("link", name="Back to the shelves").click()
+    assert "Small Machines" in titles(page)
+    bucket = shop.url.removeprefix("http://").partition(".")[0]
+    page.goto(f"{shop.node.url}/_aws/s3-website/{bucket}/no/where")
+    page.get_by_role("link", name="Back to the shelves").click()
+    assert "Small Machines" in titles(page)
 
 
 def test_an_api_that_does_not_answer_is_told_from_one_that_is_blocked(shop: Shop, page: Page) -> None:
@@ -186,6 +193,19 @@ def test_an_api_that_does_not_answer_is_told_from_one_that_is_blocked(shop: Shop
     page.unroute("**/books")
     page.get_by_role("button", name="Try again").click()
     assert "Small Machines" in titles(page)
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ("<html>", "Something answered that is something else."),
+        ("{}", "The API’s answer has no books in it."),
+    ],
+)
+def test_an_answer_that_is_no_list_of_books_is_told_in_words(shop: Shop, page: Page, answer: str, said: str) -> None:
+    page.route("**/books", lambda route: route.fulfill(body=answer, headers={"access-control-allow-origin": "*"}))
+    page.goto(shop.url)
+    expect(page.get_by_role("alert")).to_contain_text(said)
 
 
 def test_signing_up_with_the_code_from_the_mailbox(shop: Shop, page: Page) -> None:

@@ -1,5 +1,5 @@
 import type { Session } from "./auth";
-import { Problem, explainBlocked } from "./problems";
+import { Problem, explainBlocked, readJson } from "./problems";
 import type { Book, BookDraft, Config, UploadForm } from "./types";
 
 const PAGES_MAX = 20;
@@ -17,6 +17,10 @@ export class Api {
     for (let page = 0; page < PAGES_MAX; page++) {
       const query = next ? `?next=${encodeURIComponent(next)}` : "";
       const found = await this.call<{ books: Book[]; next?: string }>("GET", `/books${query}`);
+      if (!Array.isArray(found.books)) {
+        const hints = ["Is the address in config.json right?", "What does ListBooks answer? lambent logs, or CloudWatch."];
+        throw new Problem("server", "The store has a problem", "The API’s answer has no books in it.", hints);
+      }
       books.push(...found.books);
       next = found.next;
       if (!next) break;
@@ -66,7 +70,7 @@ export class Api {
     }
     if (answer.status === 204) return undefined as T;
     const text = await answer.text();
-    if (answer.ok) return JSON.parse(text) as T;
+    if (answer.ok) return readJson<T>(text, "The API", url);
     if (answer.status === 401) this.session.drop();
     throw refusal(answer, messageOf(text), `${method} ${url}: ${answer.status}`);
   }

@@ -1,4 +1,4 @@
-import { Problem, explainBlocked } from "./problems";
+import { Problem, explainBlocked, readJson } from "./problems";
 import type { Config } from "./types";
 
 const STORED = "bookstore-session";
@@ -138,7 +138,7 @@ export class Session {
       throw await explainBlocked(this.config.cognitoEndpoint, "POST", "The user pool", []);
     }
     const text = await answer.text();
-    const found = (text ? JSON.parse(text) : {}) as { __type?: string; message?: string; Message?: string };
+    const found = readJson<{ __type?: string; message?: string; Message?: string }>(text || "{}", "The user pool", this.config.cognitoEndpoint);
     if (answer.ok) return found as T;
     throw refused(found.__type?.split("#").pop() ?? "", found.message ?? found.Message ?? `status ${answer.status}`);
   }

@@ -20,6 +20,18 @@ export function asProblem(error: unknown): Problem {
   return new Problem("server", "That did not work", error instanceof Error ? error.message : String(error));
 }
 
+/** What an answer says in JSON; a page of somebody else's, say, is told as what it is. */
+export function readJson<T>(text: string, what: string, url: string): T {
+  try {
+    return JSON.parse(text) as T;
+  } catch {
+    const began = text.trim().slice(0, 60);
+    throw new Problem("setup", `${what} is not where it should be`, "Something answered that is something else.", [
+      "Is the address in config.json right?",
+    ], `${url} answered: ${began || "nothing"}`);
+  }
+}
+
 const API_HINTS = [
   "Is Cors set for the API in the template, so that OPTIONS answers with Access-Control-Allow-Origin, -Methods and -Headers?",
   "Do the functions’ own answers, and the gateway responses 4XX and 5XX, carry Access-Control-Allow-Origin?",

@@ -28,7 +28,7 @@ function textsOf(book: Book): Texts {
   return {
     title: book.title,
     author: book.author,
-    price: String(book.price),
+    price: book.price.toFixed(2),
     year: book.year === undefined ? "" : String(book.year),
     genre: book.genre ?? "",
     description: book.description ?? "",

@@ -15,6 +15,8 @@ export function CoverPicker({ file, choose, now, disabled }: Props) {
   const [over, setOver] = useState(false);
   const [wrong, setWrong] = useState("");
   const [preview, setPreview] = useState<string>();
+  // A picture of a kind that the browser does not know, or none at all: the one who draws the pictures finds out.
+  const [blind, setBlind] = useState<string>();
   useEffect(() => {
     if (!file) {
       setPreview(undefined);
@@ -54,7 +56,11 @@ export function CoverPicker({ file, choose, now, disabled }: Props) {
         onDragLeave={() => setOver(false)}
         onDrop={drop}
       >
-        {shown ? <img src={shown} alt="The cover" /> : <span>Choose a cover, or drop one here</span>}
+        {shown && shown !== blind ? (
+          <img src={shown} alt="The cover" onError={() => setBlind(shown)} />
+        ) : (
+          <span>{shown ? "The browser cannot show this file" : "Choose a cover, or drop one here"}</span>
+        )}
       </label>
       <p className="field-told" id={`${id}-told`} role="status">
         {wrong || (file ? `${file.name}, ${bytes(file.size)}` : shown ? "Click to choose another cover." : "Any picture, 5 MB at most.")}
