@@ -24,6 +24,7 @@ from lambent.contracts.ids import Ids
 from lambent.contracts.ports import Settings
 from lambent.gateway import edge
 from lambent.gateway.rooms import FrontDoor
+from lambent.kit import log_lines
 from lambent.kv.errors import StoreError
 from lambent.registry import blobs_in_use
 
@@ -88,7 +89,7 @@ class NodeOptions:
 
 def run(options: NodeOptions) -> None:
     """Run a node until SIGTERM or SIGINT; `StartFailure` when it cannot start."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_lines.begin(sys.stderr)
     uvloop.run(_serve(options))
 
 

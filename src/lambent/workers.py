@@ -19,6 +19,7 @@ from contextlib import suppress
 
 from lambent.contracts.clock import SystemClock, sleep_until
 from lambent.gateway import tls
+from lambent.kit import log_lines
 from lambent.node import GRACE_S, NodeOptions, StartFailure
 
 _log = logging.getLogger("lambent.workers")
@@ -29,7 +30,7 @@ _STOP_S = GRACE_S + 10
 def supervise(options: NodeOptions, arguments: list[str]) -> None:
     """Run `options.workers` nodes, each started with `arguments`, until SIGTERM or SIGINT; `StartFailure` when they
     cannot start. Prints what the first of them says, and one ready line for all."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    log_lines.begin(sys.stderr)
     asyncio.run(_Supervisor(options, arguments).run())
 
 

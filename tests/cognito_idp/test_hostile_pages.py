@@ -32,7 +32,8 @@ PIECES = st.sampled_from(
 TEXTS = st.lists(PIECES | st.text(max_size=5), max_size=4).map("".join)
 FIELDS = (
     "username", "password", "_csrf", "challenge", "session", "name", "code", "answer", "requiredAttributes", "key",
-    "grant_type", "client_id", "client_secret", "redirect_uri", "refresh_token", "token", "scope", "userAttributes.name",
+    "grant_type", "client_id", "client_secret", "redirect_uri", "refresh_token", "token", "scope",
+    "userAttributes.name",
 )  # fmt: skip
 
 

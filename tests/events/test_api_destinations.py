@@ -11,6 +11,7 @@ from urllib.parse import parse_qs
 import pytest
 
 from lambent.kit import outward
+from lambent.services.events import connecting
 from tests.support import ACCOUNT, REGION
 
 from .support import DETAIL, MINUTE_NS, SECOND_NS, EventsCloud, run

@@ -53,7 +53,7 @@ def written(format: str, value: Callable[[str], str | None]) -> str:
         found = value(match[1][1:])
         if found is None:
             return "-"
-        quoted = match.start() > 0 and format[match.start() - 1] == '"'
+        quoted = format.count('"', 0, match.start()) % 2 == 1
         if quoted:
             found = found.replace("\\", "\\\\").replace('"', '\\"')
         return found if found.isprintable() else found.translate(_CONTROL)

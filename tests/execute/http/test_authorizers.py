@@ -232,3 +232,23 @@ def test_conditions(condition: dict[str, Any], status: int) -> None:
         assert (await ask(change=elsewhere)).status == status
 
     asyncio.run(run())
+
+
+async def test_a_policy_is_asked_about_the_path_that_backends_take_it_for() -> None:
+    cloud = TestCloud()
+    api = await new_api(cloud)
+    statement = [
+        {"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"},
+        {"Effect": "Deny", "Action": "execute-api:Invoke", "Resource": "arn:aws:execute-api:*:*:*/*/GET/admin/*"},
+    ]
+    answer = {"principalId": "p", "policyDocument": {"Version": "2012-10-17", "Statement": statement}}
+    api.functions.by_name["allow"] = lambda event: answer
+    made = await api.v2(
+        "CreateAuthorizer", Name="a", AuthorizerType="REQUEST", AuthorizerPayloadFormatVersion="1.0",
+        AuthorizerUri=f"arn:aws:apigateway:{REGION}:lambda:path/2015-03-31/functions/{function_arn('allow')}/invocations",
+        IdentitySource=["$request.header.Authorization"],
+    )  # fmt: skip
+    own = {"AuthorizationType": "CUSTOM", "AuthorizerId": made["AuthorizerId"]}
+    await api.function("GET /{proxy+}", lambda event: "in", **own)
+    for path, status in (("/open/x", 200), ("/admin/x", 403), ("//admin/x", 403), ("/%2Fadmin//x", 403)):
+        assert (await api.ask("GET", path, authorization="me")).status == status, path

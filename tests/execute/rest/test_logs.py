@@ -11,8 +11,8 @@ from lambent.contracts.ports import Transaction
 from lambent.execute.access_log import LogWriter, Place, written
 from lambent.execute.room import room
 from lambent.services.apigateway import keys
-from lambent.services.apigateway.model import AccessLog, Account, Canary, MethodSettings
-from tests.execute.rest.making import Functions, Making, echo, header, lambda_proxy, mock, role
+from lambent.services.apigateway.model import AccessLog, Account, Authorizer, Canary, MethodSettings
+from tests.execute.rest.making import INVOCATIONS, Functions, Making, echo, header, lambda_proxy, mock, role
 from tests.execute.rest.test_caching import Noted
 from tests.support import ACCOUNT, REGION, TestCloud
 
@@ -150,3 +150,39 @@ async def test_metrics_of_stage_and_method() -> None:
     assert ("Count", 1, stage) in noted.found
     assert [value for name, value, dimensions in noted.found if name == "Count" and dimensions == detailed] == [1]
     assert {name for name, _, _ in noted.found} >= {"Latency", "Count", "4XXError", "5XXError"}
+
+
+async def test_no_secret_of_a_caller_is_logged() -> None:
+    cloud = TestCloud()
+    making = await logging(cloud)
+    authorizer = Authorizer(
+        id="a", name="a", type="TOKEN", identity_source="method.request.header.Pass", uri=INVOCATIONS % "allow"
+    )
+    making.parts["authorizers"] = {"a": authorizer}
+    making.method("/own/{id}", "GET", lambda_proxy("echo"), authorization="CUSTOM", authorizer_id="a")
+    allow = {"Statement": [{"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}]}
+    answer = {"principalId": "p", "policyDocument": {"Version": "2012-10-17", **allow}}
+    cloud.targets["lambda"] = Functions(echo=echo, allow=lambda event: answer)  # type: ignore[assignment]
+    secrets = {
+        "authorization": 'Bearer "correct-horse"-battery',
+        "x-api-key": "0123456789abcdefghij",
+        "cookie": "session=staple-staple-staple",
+        "pass": "let-me-in-please",
+    }
+    for trace in (True, False):
+        own = {"*/*": MethodSettings(logging_level="INFO", data_trace=trace)}
+        await making.deploy(settings=own)
+        assert (await making.ask("GET", "/own/1", headers={**secrets, "x-other": "shown"})).status == 200
+        logged = "\n".join(await events(cloud, "API-Gateway-Execution-Logs_abcdefghij/dev"))
+        for value in ("correct-horse", "0123456789abcd", "session=staple", "let-me-in"):
+            assert value not in logged, (trace, value)
+    assert "Endpoint request body after transformations" in logged
+    assert logged.count("Endpoint request body after transformations") == 1, "bodies are logged where they are traced"
+
+
+def test_what_a_client_says_ends_no_quotation_however_far_it_began() -> None:
+    values = {"path": '/" 200 "', "identity.userAgent": 'x" "status": "500'}
+    assert written('"GET $context.path HTTP" $context.path', values.get) == '"GET /\\" 200 \\" HTTP" /" 200 "'
+    assert orjson.loads(written('{"agent": "by $context.identity.userAgent!"}', values.get)) == {
+        "agent": 'by x" "status": "500!'
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import Any, Final
 from urllib.parse import unquote, unquote_to_bytes
 
@@ -15,6 +16,7 @@ from ..addresses import Found
 from ..room import Room
 from .plan import NOWHERE, Plan, Step
 
+_SLASHES: Final = re.compile("/{2,}")
 _MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
@@ -97,8 +99,10 @@ class Exchange:
 
     @property
     def call_arn(self) -> str:
-        """What is called, as policies name it: with the path that was asked."""
-        return self.plan.api.execute_arn(self.stage.name, self.request.method, unquote(self.path))
+        """What is called, as policies name it: with the path that was asked, empty segments left out as many backends
+        do, or a policy that denies it could be passed by."""
+        path = _SLASHES.sub("/", unquote(self.path))
+        return self.plan.api.execute_arn(self.stage.name, self.request.method, path)
 
     @property
     def source_arn(self) -> str:

@@ -7,6 +7,8 @@ import re
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
+import orjson
+
 from lambent.auth.claim import format_time
 from lambent.contracts.caller import Caller
 from lambent.contracts.http import Request
@@ -19,6 +21,11 @@ from ..room import Room
 from .plan import Plan, Route
 from .refusals import Refusal
 
+SECRET_HEADERS = ("authorization", "x-api-key", "cookie", "x-amz-security-token", "proxy-authorization")
+_SECRET_CHARACTERS_MIN = 8
+"""What is shorter proves little, and would make holes in all the other lines."""
+_JSON_IN_JSON = 3
+"""How often quotation marks may have been escaped: a function's answer is JSON, whose body is JSON, with a text."""
 _SLASHES = re.compile("/{2,}")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
@@ -151,7 +158,25 @@ class Exchange:
     def note(self, text: str) -> None:
         """A line for the execution log, where there is one."""
         if self.lines is not None:
-            self.lines.append(text)
+            self.lines.append(self.masked(text))
+
+    def masked(self, text: str) -> str:
+        """A text for the execution log, without what proves who somebody is, wherever it stands in it."""
+        for secret in self._secrets():
+            written = secret
+            for _ in range(_JSON_IN_JSON):
+                text = text.replace(written, mask(secret))
+                written = orjson.dumps(written).decode()[1:-1]
+        return text
+
+    def _secrets(self) -> list[str]:
+        headers = self.request.headers
+        names = set(SECRET_HEADERS)
+        authorizer = self.plan.snapshot.authorizers.get(self.route.method.authorizer_id or "")
+        for source in (authorizer.identity_source or "").split(",") if authorizer is not None else ():
+            names.add(source.strip().removeprefix("method.request.header.").lower())
+        found = [headers[name] for name in names if len(headers.get(name, "")) >= _SECRET_CHARACTERS_MIN]
+        return sorted(found, key=len, reverse=True)
 
     @property
     def traced(self) -> bool:
@@ -209,6 +234,11 @@ class Exchange:
     def query(self) -> dict[str, str]:
         """The last value of each query parameter."""
         return {name: values[-1] for name, values in self.query_values.items()}
+
+
+def mask(secret: str) -> str:
+    """What is shown in the place of a secret: the end of a long one, so that its owner knows it."""
+    return f"{'*' * 10}{secret[-6:]}" if len(secret) > 20 else "*" * 10
 
 
 def plain(path: str, decoded: bool = False) -> str:

@@ -6,7 +6,7 @@ from typing import Final
 
 from ..access_log import LogWriter, Place, place_of, stream_of, written
 from . import variables
-from .exchange import Exchange
+from .exchange import SECRET_HEADERS, Exchange, mask
 
 NAMESPACE: Final = "AWS/ApiGateway"
 CANARY: Final = "/Canary"
@@ -35,9 +35,9 @@ def _shown(values: dict[str, str]) -> str:
 def _safe_headers(x: Exchange) -> dict[str, str]:
     """Headers without what proves who somebody is."""
     found = dict(x.request.headers)
-    for name in ("authorization", "x-api-key", "cookie", "x-amz-security-token"):
+    for name in SECRET_HEADERS:
         if name in found:
-            found[name] = f"{'*' * 10}{found[name][-6:]}" if len(found[name]) > 20 else "*" * 10
+            found[name] = mask(found[name])
     return found
 
 

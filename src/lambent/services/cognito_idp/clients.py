@@ -103,7 +103,10 @@ def _exists(tx: Reader, pool: Pool, scope: str) -> bool:
 
 def check_redirect(url: str) -> None:
     """Refuse an address that no sign-in may end at: https, http on this machine, or an app's own scheme."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        raise InvalidParameterException(f"{url} is not a valid redirect URI.") from None
     plain = re.fullmatch(r"[a-zA-Z][a-zA-Z0-9+.-]*", parts.scheme or "") is not None
     if (
         not plain

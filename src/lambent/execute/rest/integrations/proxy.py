@@ -26,6 +26,8 @@ _KEYS: Final = frozenset(("statusCode", "headers", "multiValueHeaders", "body", 
 PAYLOAD_BYTES_MAX: Final = 6 * 1024 * 1024
 """What a function takes at once."""
 _SHOWN_MAX: Final = 1024
+_LOOKED_AT_MAX: Final = 128 << 10
+"""More than all headers of a request."""
 _MALFORMED: Final = "Execution failed due to configuration error: Malformed Lambda proxy response"
 
 
@@ -85,7 +87,8 @@ def _before(x: Exchange, arn: str, payload: bytes) -> None:
     x.note(f"Endpoint request URI: {address}")
     headers = f"x-amzn-lambda-integration-tag={x.request_id}, x-amzn-apigateway-api-id={x.found.api}, Accept={JSON}, "
     x.note(f"Endpoint request headers: {{{headers}User-Agent=AmazonAPIGateway_{x.found.api}}}")
-    x.note(f"Endpoint request body after transformations: {_shown(payload)}")
+    if x.test or x.settings.data_trace:
+        x.note(f"Endpoint request body after transformations: {_shown(x, payload)}")
     x.note(f"Sending request to {address}")
 
 
@@ -96,11 +99,13 @@ def _after(x: Exchange, outcome: Outcome, latency_ms: int) -> None:
     x.note(f"Received response. Status: 200, Integration latency: {latency_ms} ms")
     headers = f"Content-Type={JSON}, Content-Length={len(outcome.payload)}, X-Amzn-Trace-Id={x.trace_id}"
     x.note(f"Endpoint response headers: {{{headers}}}")
-    x.note(f"Endpoint response body before transformations: {_shown(outcome.payload)}")
+    if x.test or x.settings.data_trace:
+        x.note(f"Endpoint response body before transformations: {_shown(x, outcome.payload)}")
 
 
-def _shown(payload: bytes) -> str:
-    text = payload.decode("utf-8", "replace")
+def _shown(x: Exchange, payload: bytes) -> str:
+    # Masked before it is cut, or the cut could leave a part of a secret.
+    text = x.masked(payload[:_LOOKED_AT_MAX].decode("utf-8", "replace"))
     return text if len(text) <= _SHOWN_MAX else f"{text[:_SHOWN_MAX]} [TRUNCATED]"
 
 

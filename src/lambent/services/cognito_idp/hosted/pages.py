@@ -212,7 +212,10 @@ def _page(
 def _policy(redirect: str) -> str:
     """The page's content security policy. Browsers hold the redirect after a form's post to `form-action` as well, so
     the application's own address is named; whether it is one is checked before anybody is sent there."""
-    parts = urlsplit(redirect)
+    try:
+        parts = urlsplit(redirect)._replace(netloc=urlsplit(redirect).netloc.encode("idna").decode())
+    except ValueError:
+        parts = urlsplit("")  # it is no address; whoever sent it is told so on the page
     back = ""
     if parts.scheme in ("http", "https") and parts.netloc and all(c.isalnum() or c in ".-:[]" for c in parts.netloc):
         back = f" {parts.scheme}://{parts.netloc}"
