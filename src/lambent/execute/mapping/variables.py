@@ -224,7 +224,10 @@ class Context(Thing):
 
     def member(self, name: str, budget: Budget) -> Value:
         """A context variable."""
-        return self._overrides[name] if name in self._overrides else self._values.get(name)
+        if name in self._overrides:
+            return self._overrides[name]
+        found = self._values.get(name)
+        return Identity(found) if name == "identity" and type(found) is dict else found
 
     def call(self, name: str, arguments: list[Value], budget: Budget) -> Value:
         """The methods of a map."""
@@ -236,8 +239,9 @@ class Context(Thing):
         return methods.call(self._plain(), name, arguments, budget)
 
     def _plain(self) -> dict[str, Any]:
-        """A copy without the overrides, whose values are checked when they are set and in no other way reached."""
-        return {name: value for name, value in self._values.items() if name not in self._overrides}
+        """A copy with the overrides' names alone: their values are checked when they are set, and reached no other
+        way."""
+        return {**self._values, **dict.fromkeys(self._overrides, "")}
 
     def assign(self, name: str, value: Value) -> None:
         """A name of the template's own, which later templates of the request read."""
@@ -252,6 +256,21 @@ class Context(Thing):
         return text
 
 
+class Identity(Thing):
+    """`$context.identity`: a map that, unlike others, is printed as nothing."""
+
+    def __init__(self, values: dict[str, Any]) -> None:
+        self._one = values
+
+    def member(self, name: str, budget: Budget) -> Value:
+        """What is known of the caller."""
+        return self._one.get(name)
+
+    def call(self, name: str, arguments: list[Value], budget: Budget) -> Value:
+        """The methods of a map."""
+        return methods.call(self._one, name, arguments, budget)
+
+
 class Override(Thing):
     """`$context.requestOverride` and `$context.responseOverride`."""
 
@@ -264,6 +283,12 @@ class Override(Thing):
     def member(self, name: str, budget: Budget) -> Value:
         """A map of overrides, or the status that was set."""
         return self._maps[name] if name in self._maps else self._context.get(self._kind, {}).get(name)
+
+    def call(self, name: str, arguments: list[Value], budget: Budget) -> Value:
+        """The methods of a map of the maps."""
+        if name == "get" and arguments and isinstance(arguments[0], str):
+            return self.member(arguments[0], budget)
+        return methods.call(dict.fromkeys(self._maps, ""), name, arguments, budget)
 
     def assign(self, name: str, value: Value) -> None:
         """`status`, once."""
@@ -316,8 +341,8 @@ class OverrideMap(Thing):
         self._context.setdefault(self._kind, {}).setdefault(self._place, {})[name] = text
 
     def text(self, budget: Budget) -> str:
-        """As Java prints a map."""
-        return text_of(dict(self._values()), budget)
+        """As Java prints a map; one without overrides as nothing."""
+        return text_of(dict(self._values()), budget) if self._values() else ""
 
 
 def variables(scope: Scope) -> dict[str, Value]:

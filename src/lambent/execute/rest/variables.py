@@ -8,14 +8,13 @@ from typing import Any, Final
 
 import orjson
 
-from .events import identity, request_context
+from .events import request_context
 from .exchange import Exchange
 
 
 def context(x: Exchange) -> dict[str, Any]:
-    """`$context` as templates see it: what is not known is not there."""
+    """`$context` as templates see it; what is not known of the caller's identity is null."""
     found = request_context(x)
-    found["identity"] = {name: value for name, value in identity(x).items() if value is not None}
     if x.stage.canary is not None:
         found["isCanaryRequest"] = "true" if x.canary else "false"
     return found
