@@ -206,6 +206,48 @@ def test_a_token_is_got_once_and_anew_when_it_is_refused() -> None:
             await c.later(MINUTE_NS)
             seen = [(line.split()[1], headers.get("authorization")) for line, headers, _ in server.asked]
             assert seen == [("/x", "Bearer one"), ("/token", None), ("/x", "Bearer two")]
+            server.asked.clear()
+            await c.later(SECOND_NS)
+            server.answers = [(503, {})]
+            await c.put()
+            await c.later(MINUTE_NS)
+            seen = [(line.split()[1], headers.get("authorization")) for line, headers, _ in server.asked]
+            assert seen == [("/x", "Bearer two")] * 2, "a server that is busy has refused no token"
+
+    run(scenario)
+
+
+def test_parameters_of_a_call_may_be_paths_into_the_event() -> None:
+    async def scenario(c: EventsCloud) -> None:
+        async with Server() as server:
+            extra = {"HeaderParameters": [{"Key": "X-Over", "Value": "connection"}]}
+            made = await connection(c, "BASIC", {**BASIC, "InvocationHttpParameters": extra})
+            arn = await destination(c, made, f"{server.url}/users/*/*")
+            http = {
+                "PathParameterValues": ["$.detail.payload.acc_id", "plain $.detail.command"],
+                "QueryStringParameters": {"n": "$.detail.numbers[1]", "none": "$.detail.none"},
+                "HeaderParameters": {
+                    "content-type": "text/x",
+                    "x-over": "target",
+                    "authorization": "mine",
+                    "Referer": "x",
+                    "X-Command": "$.detail.command",
+                    "X-Money": "$5",
+                },
+            }
+            role = await c.role("caller", "events:InvokeApiDestination")
+            await c.rule("r", arn, RoleArn=role, HttpParameters=http, InputPath="$.detail.command")
+            await c.put(Detail=json.dumps({**DETAIL, "numbers": [1, 2.5]}))
+            ((line, headers, body),) = server.asked
+            assert line.split()[1] == "/users/0a787ecb-4015/plain%20%24.detail.command?n=2.5&none="
+            assert body == '"update-account"'
+            pair = base64.b64encode(b"user:pass").decode()
+            expected = {"content-type": "text/x", "x-over": "connection", "authorization": f"Basic {pair}"}
+            expected |= {"x-command": "update-account", "x-money": "$5", "range": "bytes=0-1048575"}
+            assert headers.items() >= expected.items()
+            assert "referer" not in headers
+            await c.put(Detail=json.dumps({**DETAIL, "payload": {"acc_id": ".."}}))
+            assert len(server.asked) == 1, "no value of an event leads elsewhere"
 
     run(scenario)
 

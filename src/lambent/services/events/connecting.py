@@ -29,6 +29,17 @@ _MARGIN_MS: Final = 60_000
 """How long before its end a token is not used any more."""
 _TOKEN_S: Final = 3600
 """How long a token is good of which its server does not say."""
+_DEFAULTS: Final = {"Content-Type": "application/json; charset=utf-8"}
+_ALWAYS: Final = {"Range": "bytes=0-1048575"}
+"""What AWS reads of an answer."""
+_REMOVED: Final = frozenset((
+    "a-im", "accept-charset", "accept-datetime", "accept-encoding", "cache-control", "connection", "content-encoding",
+    "content-length", "content-md5", "date", "expect", "forwarded", "from", "host", "http2-settings", "if-match",
+    "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "max-forwards", "origin", "pragma",
+    "proxy-authorization", "range", "referer", "te", "trailer", "transfer-encoding", "user-agent", "upgrade", "via",
+    "warning",
+))  # fmt: skip
+"""Headers that neither a target nor a connection may set."""
 
 
 class Refused(Exception):
@@ -141,8 +152,8 @@ async def authorize(cloud: Cloud, connection_arn: str, task: Task) -> None:
 
 
 def filled(address: str, values: Iterable[str]) -> str:
-    """An address with its stars replaced; `ValueError` where a value would be a step to elsewhere: it may be an event's,
-    and the call is made with the connection's credentials."""
+    """An address with its stars replaced; `ValueError` where a value would be a step to elsewhere: it may be an
+    event's, and the call is made with the connection's credentials."""
     for value in values:
         before, star, after = address.partition("*")
         address = f"{before}{quote(value, safe='') if star else ''}{after}"
@@ -153,24 +164,15 @@ def filled(address: str, values: Iterable[str]) -> str:
 
 
 async def request(
-    cloud: Cloud,
-    destination: Destination,
-    connection: Connection,
-    given: Mapping[str, Any],
-    payload: bytes,
-    *,
-    fresh: bool,
+    cloud: Cloud, destination: Destination, connection: Connection, given: Mapping[str, Any], payload: bytes
 ) -> Request:
     """The call of an API destination with an event. What the connection says goes over `given`, the HttpParameters of
-    the target."""
+    the target; names of headers are the same in any letters."""
     url = filled(destination.endpoint, given.get("PathParameterValues", ()))
     headers, query, body = _extras(connection.auth.get("InvocationHttpParameters"))
-    headers = {
-        "Content-Type": "application/json; charset=utf-8",
-        **given.get("HeaderParameters", {}),
-        **headers,
-        **await _authorization(cloud, connection, fresh),
-    }
+    layers = (_DEFAULTS, given.get("HeaderParameters", {}), headers, await _authorization(cloud, connection))
+    named = {name.lower(): (name, value) for layer in layers for name, value in layer.items()}
+    headers = dict(pair for low, pair in named.items() if low not in _REMOVED) | _ALWAYS
     url = _with_query(url, {**given.get("QueryStringParameters", {}), **query})
     if body:
         try:
@@ -183,12 +185,27 @@ async def request(
     return Request(destination.method, url, headers, payload if sends else b"")
 
 
-async def _authorization(cloud: Cloud, connection: Connection, fresh: bool) -> dict[str, str]:
+async def refused(cloud: Cloud, connection: Connection, sent: Request) -> None:
+    """A server did not accept the token of a request: the next request brings a new one."""
+
+    def forget(tx: Transaction) -> None:
+        known = keys.tokens.get(tx, connection.arn)
+        if known is not None and sent.headers.get("Authorization") == _bearing(known):
+            keys.tokens.delete(tx, connection.arn)
+
+    if connection.kind == "OAUTH_CLIENT_CREDENTIALS":
+        await cloud.store.write(forget)
+
+
+def _bearing(known: Token) -> str:
+    return f"{known.kind} {known.value}"
+
+
+async def _authorization(cloud: Cloud, connection: Connection) -> dict[str, str]:
     auth = connection.auth.get(MEMBERS[connection.kind], {})
     if connection.kind == "API_KEY":
         return {auth["ApiKeyName"]: auth["ApiKeyValue"]}
     if connection.kind == "BASIC":
         pair = f"{auth['Username']}:{auth['Password']}".encode()
         return {"Authorization": "Basic " + base64.b64encode(pair).decode()}
-    found = await token(cloud, connection, fresh=fresh)
-    return {"Authorization": f"{found.kind} {found.value}"}
+    return {"Authorization": _bearing(await token(cloud, connection))}

@@ -22,8 +22,6 @@ from .tasks import Task
 
 _LAMBDA: Final = "lambda.amazonaws.com"
 _MS: Final = 1_000_000
-_REFUSED_MAX: Final = 10_000
-"""API destinations that refused a pipe's last call: the next one brings a new token."""
 
 
 class EventsTarget:
@@ -33,7 +31,6 @@ class EventsTarget:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._sender = Sender(cloud)
-        self._refused: set[str] = set()
 
     async def deliver(self, delivery: Delivery) -> None:
         """Do one task, or take in one event."""
@@ -62,14 +59,10 @@ class EventsTarget:
         if place.service == "execute-api":
             return (await outgoing.to_stage(place, given, payload, credential, source)).body
         while True:
-            fresh = target in self._refused
-            self._refused.discard(target)
             try:
-                return (await outgoing.to_destination(place, given, payload, credential.caller, fresh=fresh)).body
+                return (await outgoing.to_destination(place, given, payload, credential.caller)).body
             except TryAgain as again:
                 if again.count or again.delay_s is None:
-                    if len(self._refused) < _REFUSED_MAX:
-                        self._refused.add(target)
                     raise
                 # The destination's rate: its turn comes.
                 clock = self._cloud.clock

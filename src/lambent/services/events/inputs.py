@@ -177,6 +177,22 @@ def _check_json(text: str) -> None:
         raise BadInput(f"The input template makes no JSON of the event: {error}") from None
 
 
+def http_parameters(given: Mapping[str, Any], event: Sent) -> dict[str, Any]:
+    """HttpParameters of a target with the event's values where they say a path: of the event itself, whatever the
+    target's input is. Where nothing is: an empty text."""
+
+    def said(value: str) -> str:
+        way = steps(value)
+        found = _follow(event, way) if way else value
+        if found is None or found is _MISSING:
+            return ""
+        return found if isinstance(found, str) else orjson.dumps(found).decode()
+
+    pairs = ("HeaderParameters", "QueryStringParameters")
+    found = {name: {key: said(value) for key, value in given.get(name, {}).items()} for name in pairs}
+    return {**found, "PathParameterValues": [said(value) for value in given.get("PathParameterValues", ())]}
+
+
 def says(spec: Mapping[str, Any]) -> bool:
     """Whether a target gets anything other than the event."""
     return any(spec.get(name) is not None for name in ("Input", "InputPath", "InputTransformer"))

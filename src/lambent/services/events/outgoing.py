@@ -21,6 +21,8 @@ DELAY_S_MAX: Final = 500.0
 _NS: Final = 1_000_000_000
 _AGAIN: Final = (401, 407, 409, 429)
 """Answers after which AWS tries again, as after all from 500 on."""
+_TOKEN_REFUSED: Final = (401, 407)
+"""Answers after which AWS gets a new token."""
 
 
 class Failed(Undeliverable):
@@ -45,11 +47,8 @@ class Outgoing:
         if not decision.allowed:
             raise Failed("NO_PERMISSIONS", f"{caller.arn} is not authorized to perform {action} on {resource}.")
 
-    async def to_destination(
-        self, place: Arn, given: Mapping[str, Any], payload: bytes, caller: Caller, *, fresh: bool
-    ) -> Answer:
-        """Call an API destination; `given` is HttpParameters. A good answer, `TryAgain` or `Failed`. `fresh`: a token
-        that was refused is not tried a second time, a new one is got."""
+    async def to_destination(self, place: Arn, given: Mapping[str, Any], payload: bytes, caller: Caller) -> Answer:
+        """Call an API destination; `given` is HttpParameters. A good answer, `TryAgain` or `Failed`."""
 
         def look(tx: Reader) -> tuple[Destination, Connection]:
             found = keys.destinations.get(tx, place.account, place.region, place.resource.split("/")[1])
@@ -64,8 +63,10 @@ class Outgoing:
         destination, connection = await self._cloud.store.read(look)
         self._pace(destination)
         try:
-            request = await connecting.request(self._cloud, destination, connection, given, payload, fresh=fresh)
+            request = await connecting.request(self._cloud, destination, connection, given, payload)
             answer = await http.ask(self._cloud, request)
+            if answer.status in _TOKEN_REFUSED:
+                await connecting.refused(self._cloud, connection, request)
         except (Unreachable, Refused) as error:
             raise TryAgain(str(error)) from None
         except ValueError as error:

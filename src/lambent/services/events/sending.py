@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
 
 import orjson
 
@@ -186,11 +186,13 @@ class Sender:
     async def _to_api(self, place: Arn, delivery: Delivery, task: Task, payload: bytes) -> None:
         """Call an API destination."""
         caller = (await self._session(delivery, task)).caller
-        given = task.spec.get("HttpParameters", {})
-        await self.outgoing.to_destination(place, given, payload, caller, fresh=delivery.attempt > 1)
+        await self.outgoing.to_destination(place, _parameters(task), payload, caller)
 
     async def _to_stage(self, place: Arn, delivery: Delivery, task: Task, payload: bytes) -> None:
         """Call a method of an API, as the target's role if it names one."""
         credential = await self._session(delivery, task) if task.spec.get("RoleArn") else None
-        given = task.spec.get("HttpParameters", {})
-        await self.outgoing.to_stage(place, given, payload, credential, delivery.event.target)
+        await self.outgoing.to_stage(place, _parameters(task), payload, credential, delivery.event.target)
+
+
+def _parameters(task: Task) -> dict[str, Any]:
+    return inputs.http_parameters(task.spec.get("HttpParameters", {}), orjson.loads(task.event))

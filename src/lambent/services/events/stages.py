@@ -37,7 +37,8 @@ def parts(place: Arn) -> tuple[str, str, str, str]:
 
 
 def request(place: Arn, given: Mapping[str, Any], payload: bytes, agent: str, source: str) -> Request:
-    """The request to a stage on behalf of `source`, a rule or a pipe; `given` is HttpParameters of a target."""
+    """The request to a stage on behalf of `source`, a rule or a pipe; `given` is HttpParameters of a target.
+    `ValueError` where they lead elsewhere."""
     api, stage, method, path = parts(place)
     path = connecting.filled(path, given.get("PathParameterValues", ()))
     pairs = given.get("QueryStringParameters", {}).items()
