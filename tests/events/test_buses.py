@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from lambent.contracts.caller import root
+from lambent.contracts.errors import ServiceError
 from tests.support import ACCOUNT, REGION
 
 from .support import DETAIL, OTHER, SOURCE, EventsCloud, other, run
@@ -163,5 +165,36 @@ def test_tags_of_buses_and_rules() -> None:
         assert gone == {"Code": "ResourceNotFoundException", "Message": "Rule r does not exist on EventBus b."}
         missing = await c.error("TagResource", ResourceARN=BUS.replace("/b", "/x"), Tags=tags)
         assert missing == {"Code": "ResourceNotFoundException", "Message": "Event bus x does not exist."}
+
+    run(scenario)
+
+
+def test_no_other_account_reaches_a_bus_by_its_arn() -> None:
+    async def scenario(cloud: EventsCloud) -> None:
+        await cloud.call("events", "CreateEventBus", Name="own", Description="mine")
+        arn = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/own"
+        default = f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default"
+        await cloud.call("events", "PutRule", Name="r", EventPattern='{"source": ["mine"]}')
+        asked: list[tuple[str, dict[str, Any]]] = [
+            ("DescribeEventBus", {"Name": arn}),
+            ("UpdateEventBus", {"Name": arn, "Description": "theirs"}),
+            ("DeleteEventBus", {"Name": arn}),
+            (
+                "PutPermission",
+                {"EventBusName": arn, "StatementId": "s", "Principal": "*", "Action": "events:PutEvents"},
+            ),
+            ("PutPermission", {"EventBusName": default, "Policy": "{}"}),
+            ("RemovePermission", {"EventBusName": arn, "RemoveAllPermissions": True}),
+            ("ListRules", {"EventBusName": default}),
+            ("ListRuleNamesByTarget", {"EventBusName": default, "TargetArn": arn}),
+            ("DescribeRule", {"EventBusName": default, "Name": "r"}),
+        ]
+        for operation, params in asked:
+            with pytest.raises(ServiceError) as caught:
+                await cloud.call("events", operation, root("111111111111"), **params)
+            assert caught.value.code in ("AccessDeniedException", "ValidationException"), operation
+            assert "mine" not in caught.value.message
+        found = await cloud.call("events", "DescribeEventBus", Name="own")
+        assert (found["Description"], found.get("Policy")) == ("mine", None)
 
     run(scenario)

@@ -63,6 +63,13 @@ class Operation(NamedTuple):
     body_bytes_max: int
 
 
+def _owner(arn: str) -> str:
+    """The account that an ARN names, empty for none: what a request calls by the ARN of another account is that
+    account's, whose root and users the caller's own permissions do not make anybody."""
+    account = (arn.split(":", 5) + [""] * 5)[4] if arn.startswith("arn:") else ""
+    return account if account.isdigit() else ""
+
+
 class Service:
     """Collects the operations of one service. `name` is botocore's (`s3`, `logs`, `lambda`); `iam` the action prefix
     where it differs from the name; `anonymous` whether its operations may be asked for without a signature."""
@@ -112,7 +119,8 @@ class Service:
     @staticmethod
     def _single(action: str, resource: Callable[[Context, dict[str, Any]], str] | None) -> Authorizer:
         def authorize(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[Check]:
-            return [Check(action, resource(ctx, req) if resource is not None else "*")]
+            arn = resource(ctx, req) if resource is not None else "*"
+            return [Check(action, arn, resource_account=_owner(arn))]
 
         return authorize
 
