@@ -11,7 +11,7 @@ import threading
 from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 import msgspec
@@ -41,7 +41,19 @@ from lambent.wire import Route
 BASES = ("localhost", "localhost.localdomain", "lambent.localhost", "amazonaws.com", "127.0.0.1", "[::1]")
 """Host names below which services and buckets have names of their own."""
 
-Door = Callable[[], asyncio.Protocol]
+
+class Inside(Protocol):
+    """What serves functions: `accept` makes the protocol of a connection from a sandbox, `authority` finds the
+    certificate by which it is known there over TLS (blocking)."""
+
+    def accept(self) -> asyncio.Protocol:
+        """See the class."""
+        ...
+
+    def authority(self) -> Path:
+        """See the class."""
+        ...
+
 
 _FIRST_COLLECTION_NS = 60 * 1_000_000_000
 _COLLECTION_NS = 3600 * 1_000_000_000
@@ -87,11 +99,11 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
 class LazyCompute:
     """The compute room, opened by the first call that needs it: a cloud without functions starts without it."""
 
-    def __init__(self, cloud: Cloud, folder: Path, machine: Machine, door: Door | None) -> None:
+    def __init__(self, cloud: Cloud, folder: Path, machine: Machine, inside: Inside | None) -> None:
         self._cloud = cloud
         self._folder = folder
         self._machine = machine
-        self._door = door
+        self._inside = inside
         self._room: Compute | None = None
         self._note: Callable[[Metrics, FunctionSpec, Outcome | None], None] = lambda metrics, spec, outcome: None
         self._opening = threading.Lock()
@@ -110,7 +122,8 @@ class LazyCompute:
             self._cloud.ids,
             self._folder,
             endpoint=_own(self._cloud.settings),
-            door=self._door,
+            door=self._inside.accept if self._inside is not None else None,
+            authority=self._inside.authority if self._inside is not None else None,
             share=self._machine.share,
             runtimes_folder=self._machine.runtimes or None,
         )
@@ -169,8 +182,8 @@ class Pace:
 
 
 class Node(Cloud):
-    """The rooms of one node, connected; `door` answers requests. `inside` makes the protocol for what functions connect
-    to from their sandboxes (None: they are carried to the node's own address)."""
+    """The rooms of one node, connected; `door` answers requests. `inside` serves what functions connect to from
+    their sandboxes (None: they are carried to the node's own address)."""
 
     directory: IamDirectory
     members: Members
@@ -183,7 +196,7 @@ class Node(Cloud):
         ids: Ids,
         found: engines.Engines,
         machine: Machine,
-        inside: Door | None = None,
+        inside: Inside | None = None,
     ) -> None:
         self.settings = settings
         self.clock = clock

@@ -22,7 +22,7 @@ from lambent.contracts.clock import SystemClock
 from lambent.contracts.http import Request, Response
 from lambent.contracts.ids import Ids
 from lambent.contracts.ports import Settings
-from lambent.gateway import edge
+from lambent.gateway import edge, edge_inside
 from lambent.gateway.rooms import FrontDoor
 from lambent.kit import log_lines
 from lambent.kv.errors import StoreError
@@ -116,7 +116,8 @@ async def _serve(options: NodeOptions) -> None:
     machine = app.Machine(share=1 / options.workers, runtimes=str(options.folder / "runtimes"), worker=options.worker)
     # Functions have a door of their own: one that runs on while the node drains still reaches the cloud.
     inside = edge.Server(gate, edge.Limits(), clock, ids, "Lambent")
-    cloud = app.Node(settings, clock, ids, found, machine, inside.accept)
+    functions = edge_inside.Inside(inside, options.own / "compute" / "tls", clock)
+    cloud = app.Node(settings, clock, ids, found, machine, functions)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -41,7 +41,7 @@ def handler(event, context):
         return {"statusCode": 200}
     if here["routeKey"] == "who":
         return {"statusCode": 200, "body": me}
-    api = boto3.client("apigatewaymanagementapi", endpoint_url=f"http://{here['domainName']}/{here['stage']}")
+    api = boto3.client("apigatewaymanagementapi", endpoint_url=f"https://{here['domainName']}/{here['stage']}")
     text = json.dumps({"from": me, "text": json.loads(event["body"])["text"]})
     gone = 0
     for item in table.scan(ConsistentRead=True)["Items"]:

@@ -24,6 +24,7 @@ from .sandbox import ENTRY, Channels, Driver, Layout, Plan, SandboxFailed, Start
 
 UID, GID = 993, 990  # as on AWS
 RUNTIME_API_PORT = 9001
+AUTHORITY = "lambent-authority.pem"
 LIBRARY_PATH = "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
 _ENTRY_INSIDE = "/var/rapid/entry.py"
 _ETC = (
@@ -86,7 +87,8 @@ def _language(interpreter: Interpreter) -> list[str]:
 
 
 class Bubblewrap(Driver):
-    """Starts sandboxes; `folder` is for the few files it writes, `endpoint_port` where functions find Lambent.
+    """Starts sandboxes; `folder` is for the few files it writes, `endpoint_port` where functions find Lambent;
+    `authority` the certificate that Lambent is known by there over TLS.
 
     With `network="host"` functions share the host's network: they reach the internet, and everything that listens on
     the machine.
@@ -94,7 +96,9 @@ class Bubblewrap(Driver):
 
     name = "bubblewrap"
 
-    def __init__(self, folder: Path, endpoint: str, endpoint_port: int, network: str = "none") -> None:
+    def __init__(
+        self, folder: Path, endpoint: str, endpoint_port: int, network: str = "none", authority: Path | None = None
+    ) -> None:
         self._binary = binary()
         self._network = network
         self._endpoint = endpoint if network == "host" else f"http://127.0.0.1:{endpoint_port}"
@@ -110,6 +114,11 @@ class Bubblewrap(Driver):
                 with contextlib.suppress(OSError):
                     (etc / name).write_text(Path("/etc", name).read_text())
         self._shared = _root(etc)
+        self._authority = ""
+        if authority is not None and network != "host":
+            (etc / AUTHORITY).write_bytes(authority.read_bytes())
+            self._shared += ["--ro-bind", str(etc / AUTHORITY), f"/etc/{AUTHORITY}"]
+            self._authority = f"/etc/{AUTHORITY}"
         self._languages: dict[Interpreter, list[str]] = {}
         self._filter = seccomp.program()
 
@@ -207,5 +216,5 @@ class Bubblewrap(Driver):
         limit(first, group, plan.memory_mb)
         os.write(block, b"1")
         pid, listeners, _ = channels.doors()
-        layout = Layout("/var/task", "/opt", "/var/runtime", "/var/lang", "/tmp", self._endpoint)
+        layout = Layout("/var/task", "/opt", "/var/runtime", "/var/lang", "/tmp", self._endpoint, self._authority)
         return Started(process, pid, channels.log, channels.control, listeners, layout, keeper)

@@ -59,7 +59,8 @@ class Environments:
     """The compute room; implements `contracts.functions.Compute`.
 
     `folder` is Lambent's data folder, `endpoint` its base URL. `door`, when given, makes the protocol that serves what
-    functions connect to (the gateway's own; without it connections are carried to `endpoint`). `driver` is `auto`,
+    functions connect to (the gateway's own; without it connections are carried to `endpoint`); `authority` finds the
+    certificate that they may trust there over TLS (called in a thread). `driver` is `auto`,
     `bubblewrap` or `process`; `network` is `none` (functions reach Lambent only) or `host`. `progress` hears of
     installations. `share` is the part of the machine's memory and cores that this node may reckon with: 1/N where N
     nodes share it. They may share `runtimes_folder` (default: `runtimes` in `folder`); `folder` itself is one node's.
@@ -74,6 +75,7 @@ class Environments:
         *,
         endpoint: str = "http://127.0.0.1:4566",
         door: Callable[[], asyncio.Protocol] | None = None,
+        authority: Callable[[], Path] | None = None,
         driver: str = "auto",
         network: str = "none",
         progress: Progress | None = None,
@@ -85,7 +87,7 @@ class Environments:
         self._clock = clock
         self._ids = ids
         self._folder = Path(folder)
-        self._options = (endpoint, door, driver, network)
+        self._options = (endpoint, door, authority, driver, network)
         self._init_timeout_s = init_timeout_s
         self._runtimes = Runtimes(Path(runtimes_folder or self._folder / "runtimes"), progress)
         self._supply: Supply | None = None
@@ -415,9 +417,9 @@ class Environments:
 
     def _probe(self) -> tuple[Supply, Driver]:
         """Try out what the machine can do; in a thread, for programs are run."""
-        endpoint, door, kind, network = self._options
+        endpoint, door, authority, kind, network = self._options
         folder = self._folder / "compute"
         doorway = Doorway(endpoint)
-        driver = choose_driver(kind, folder, endpoint, doorway.port, network)
+        driver = choose_driver(kind, folder, endpoint, doorway.port, network, authority)
         supply = Supply(self._host, self._clock, self._ids, folder, driver, Cgroups(), self._runtimes, doorway, door)
         return supply, driver

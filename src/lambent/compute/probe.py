@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -15,6 +16,7 @@ from .runtimes import Runtimes
 from .sandbox import Driver, SandboxFailed
 
 _PROBE_TIMEOUT_S = 10
+Authority = Callable[[], Path]
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,14 +44,17 @@ def sandbox_reason() -> str:
     return ""
 
 
-def choose_driver(kind: str, folder: Path, endpoint: str, endpoint_port: int, network: str) -> Driver:
-    """The driver `kind`; `auto` is bubblewrap where it works, else plain processes."""
+def choose_driver(
+    kind: str, folder: Path, endpoint: str, endpoint_port: int, network: str, authority: Authority | None = None
+) -> Driver:
+    """The driver `kind`; `auto` is bubblewrap where it works, else plain processes. `authority` finds (or makes) the
+    certificate that functions are told to trust."""
     folder.mkdir(parents=True, exist_ok=True)
     if kind == "process" or (kind == "auto" and sandbox_reason()):
         return Process(folder, endpoint)
     if kind not in {"auto", "bubblewrap"}:
         raise SandboxFailed(f"There is no sandbox driver {kind!r}: auto, bubblewrap, process.")
-    return Bubblewrap(folder, endpoint, endpoint_port, network)
+    return Bubblewrap(folder, endpoint, endpoint_port, network, authority() if authority is not None else None)
 
 
 def probe(folder: str | Path, runtimes_folder: str | Path | None = None) -> Report:

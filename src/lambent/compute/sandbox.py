@@ -42,6 +42,8 @@ class Layout(msgspec.Struct, frozen=True):
     lang: str
     tmp: str
     endpoint: str
+    authority: str = ""
+    """The certificate by which the endpoint is known where it is asked over TLS; empty: there is none."""
 
 
 class Plan(msgspec.Struct, frozen=True):

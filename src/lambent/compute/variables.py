@@ -26,6 +26,8 @@ def variables(
         "AWS_XRAY_DAEMON_ADDRESS": "169.254.79.129:2000",
         "TMPDIR": layout.tmp,
     }
+    if layout.authority:
+        usual["AWS_CA_BUNDLE"] = layout.authority
     if python:
         usual["PYTHONPATH"] = layout.runtime
     reserved = {
