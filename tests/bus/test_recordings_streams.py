@@ -1,5 +1,6 @@
-"""What AWS was recorded to do with mappings of streams (test_lambda_integration_dynamodbstreams). A test has the name of
-its recorded case."""
+"""What AWS was recorded to do with mappings of streams (test_lambda_integration_dynamodbstreams).
+
+A test has the name of its recorded case."""
 
 from __future__ import annotations
 
