@@ -50,9 +50,12 @@ class Method(Handler):
             await work.call(SERVICE, "PutMethodResponse", **where, statusCode=status, **more)
         integration = properties.get("Integration")
         if integration is not None:
-            await self._integrate(work, where, integration)
+            declared = {text(response["StatusCode"]) for response in properties.get("MethodResponses", [])}
+            await self._integrate(work, where, integration, declared)
 
-    async def _integrate(self, work: Work, where: dict[str, Any], integration: dict[str, Any]) -> None:
+    async def _integrate(
+        self, work: Work, where: dict[str, Any], integration: dict[str, Any], declared: set[str]
+    ) -> None:
         given = _maps(params(integration, *_INTEGRATION))
         if "requestParameters" in given:
             given["requestParameters"] = texts(given["requestParameters"])
@@ -63,8 +66,15 @@ class Method(Handler):
             more = _maps(params(response, "ContentHandling", "ResponseTemplates", "SelectionPattern"))
             if "ResponseParameters" in response:
                 more["responseParameters"] = texts(response["ResponseParameters"])
-            status = text(response["StatusCode"])
-            await work.call(SERVICE, "PutIntegrationResponse", **where, statusCode=status, **more)
+            one = {**where, "statusCode": text(response["StatusCode"])}
+            # A template may answer a status that its method does not declare, which the single operations refuse: it
+            # is declared for as long as that takes.
+            undeclared = one["statusCode"] not in declared
+            if undeclared:
+                await work.call(SERVICE, "PutMethodResponse", **one)
+            await work.call(SERVICE, "PutIntegrationResponse", **one, **more)
+            if undeclared:
+                await work.call(SERVICE, "DeleteMethodResponse", **one)
 
     async def update(self, work: Work, physical: Physical, old: dict[str, Any], new: dict[str, Any]) -> Physical:
         """Make it anew in its place: what serves requests is a deployment, which this does not touch."""
