@@ -95,6 +95,7 @@ def _places(value: Any, path: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     return [path, *(found for key, child in children for found in _places(child, (*path, key)))]
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_any_value_in_any_place(data: st.DataObject) -> None:

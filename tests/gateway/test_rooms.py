@@ -169,6 +169,7 @@ async def test_doors_of_s3_name_the_request() -> None:
     assert names.count("x-amz-id-2") == names.count("access-control-allow-origin") == 1
 
 
+@pytest.mark.slow
 async def test_an_upload_of_code_may_be_longer_than_other_bodies() -> None:
     archive = base64.b64encode(bytes(20 << 20)).decode()
     body = json.dumps({"FunctionName": "f", "Role": "arn:aws:iam::000000000000:role/x", "Code": {"ZipFile": archive}})

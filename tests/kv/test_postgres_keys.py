@@ -52,6 +52,7 @@ class Rowed:
                 self.rows[key] = value
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(st.lists(writes, max_size=5), keys, keys, st.none() | st.integers(1, 5), st.booleans())
 def test_rows_behave_as_a_sorted_dict(

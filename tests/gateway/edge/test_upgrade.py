@@ -126,7 +126,7 @@ def test_nothing_times_out_unless_it_was_asked_to() -> None:
         echo = Echo()
         edge = wire(echo)
         await edge.send(ASK)
-        await edge.advance(100_000)
+        await edge.advance(10_000)
         assert not edge.transport.closed
         assert echo.line is not None
         echo.line.expire(5)
