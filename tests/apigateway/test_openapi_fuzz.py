@@ -6,7 +6,9 @@ import copy
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
+import pytest
 from hypothesis import strategies as st
 
 from lambent.services.apigateway import openapi
