@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import time
 import urllib.error
@@ -16,6 +17,8 @@ from .common import EndpointOption, Failure, RegionOption, find_endpoint
 TIMEOUT_S = 10.0
 _SHOWN = 50
 _TITLE_MAX = 80
+_SAME = {"Confirm": "SubscribeURL", "Unsubscribe": "UnsubscribeURL"}
+"""Links of letters, and what those are called in letters that are JSON which do the same."""
 
 app = typer.Typer(
     name="mail", help="The built-in mailbox: mails, text messages, push notifications.", rich_markup_mode=None
@@ -75,17 +78,22 @@ def show(
     if as_json:
         print(json.dumps(letter, indent=2))
         return
+    print("\n".join(written(letter)))
+
+
+def written(letter: dict[str, Any]) -> list[str]:
+    """A letter's lines: its head, what else is known of it, its body. A link stands there once, so that it can be
+    copied: in the body where that has it, which in HTML writes it otherwise, or has another that does the same."""
+    body: str = letter["body"]
     head = {"From": letter["sender"], "To": letter["to"], "Date": _when(letter), "Subject": letter["subject"]}
-    details = {
-        name: value
-        for name, value in letter["details"].items()
-        if name not in ("From", "Token") and not (value.startswith("http") and value in letter["body"])
-    }
-    for name, value in {**head, **details}.items():
-        if value:
-            print(f"{name}: {_plain(value)}")
-    print()
-    print(_plain(letter["body"]))
+    for name, value in letter["details"].items():
+        if value.startswith(("http://", "https://")):
+            body = body.replace(html.escape(value), value)
+            if value in body or (name in _SAME and f'"{_SAME[name]}": "http' in body):
+                continue
+        if name not in ("From", "Token"):
+            head.setdefault(name, value)
+    return [*(f"{name}: {_plain(value)}" for name, value in head.items() if value), "", _plain(body)]
 
 
 @app.command("opt-out")
