@@ -73,6 +73,17 @@ def _run(test: Callable[[Server, Caller, ManualClock], Awaitable[None]]) -> None
     asyncio.run(run())
 
 
+def test_another_host_is_named_than_is_asked() -> None:
+    async def test(server: Server, caller: Caller, clock: ManualClock) -> None:
+        await caller.call(Request("GET", f"{server.url}/", host="mapped.example"), 1)
+        [(_, lines, _)] = server.heard
+        assert [line for line in lines if line.lower().startswith("host:")] == ["Host: mapped.example"]
+        with pytest.raises(ValueError, match="Host"):
+            await caller.call(Request("GET", f"{server.url}/", host="a\r\nx: y"), 1)
+
+    _run(test)
+
+
 @pytest.mark.slow
 def test_an_answer_has_all_its_headers_and_its_raw_body_and_the_connection_is_kept() -> None:
     async def test(server: Server, caller: Caller, clock: ManualClock) -> None:

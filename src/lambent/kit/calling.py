@@ -71,7 +71,8 @@ class Request(NamedTuple):
     """What is asked. `headers` may repeat a name; those of the connection (Host, Content-Length, ...) are left out. A
     URL may carry `user:password@`. `verified` False accepts any certificate, for integrations that say so;
     `says_keep_alive` sends the header that only says what HTTP/1.1 does anyway, for senders that are known for it;
-    `identity` is shown to servers that ask for a certificate."""
+    `identity` is shown to servers that ask for a certificate; `host` stands in the Host header in place of the URL's
+    host, which is still the one that is asked."""
 
     method: str
     url: str
@@ -80,6 +81,7 @@ class Request(NamedTuple):
     verified: bool = True
     says_keep_alive: bool = False
     identity: Identity | None = None
+    host: str = ""
 
 
 class Answer(NamedTuple):
@@ -132,6 +134,10 @@ def fields(request: Request, authorization: str) -> list[tuple[str, str]]:
             raise ValueError(f"{name[:100]!r} is not a header")
         if name.lower() not in _OWN:
             found.append((name, value))
+    if request.host:
+        if _BROKEN.search(request.host):
+            raise ValueError("Host is not a header")
+        found.append(("Host", request.host))
     if request.says_keep_alive:
         found.append(("Connection", "Keep-Alive"))
     if authorization and not any(name.lower() == "authorization" for name, _ in found):

@@ -30,7 +30,7 @@ def echo(request: calling.Request) -> calling.Answer:
     body = {
         "args": query,
         "data": json.loads(request.body) if request.body else "",
-        "headers": {name.lower(): value for name, value in request.headers},
+        "headers": {name.lower(): value for name, value in calling.fields(request, "")},
         "method": request.method,
         "path": urlsplit(request.url).path,
     }

@@ -66,6 +66,7 @@ MAPPED = {
     "Content-MD5": "request_params_Content-MD5",
     "Content-Type": "application/json",
     "Date": "Wed, 21 Oct 2015 07:28:00 GMT",
+    "Host": "mapped.example",
     "Max-Forwards": "2",
     "Pragma": "no-cache",
     "Range": "bytes=0-499",

@@ -86,7 +86,11 @@ async def _call(
     x.note(f"Sending request to {url}")
     cleaned = [(name, clean(value)) for name, value in headers]
     shown = await identity.shown(x.cloud, x.found.account, x.found.region, x.stage.client_certificate)
-    request = calling.Request(verb, url, cleaned, made.body, verified=not integration.tls_insecure, identity=shown)
+    # A mapped Host is sent; the client's own is not, nor are other headers of the connection.
+    host = clean(next((values[-1] for name, values in made.headers.items() if name.lower() == "host"), ""))
+    request = calling.Request(
+        verb, url, cleaned, made.body, verified=not integration.tls_insecure, identity=shown, host=host
+    )
     try:
         answer = await calling.of(x.cloud).call(request, integration.timeout_ms / 1000, body_bytes_max=_BODY_BYTES_MAX)
     except calling.TooLate:
