@@ -182,7 +182,8 @@ def shown(params: dict[str, Any], **changes: Any) -> dict[str, Any]:
 
 
 def notice(params: dict[str, Any], reason: str, **changes: Any) -> dict[str, Any]:
-    """The message to the topic when that alarm goes off."""
+    """The message to the topic when that alarm goes off. Only the newest recording has ActionExecutedAfterMuteWindow:
+    the others are older than mute rules."""
     return {
         "AWSAccountId": ACCOUNT,
         "ActionExecutedAfterMuteWindow": False,

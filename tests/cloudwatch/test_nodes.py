@@ -10,7 +10,7 @@ from lambent.bus.relay import Relay
 from lambent.contracts.events import Delivery
 from lambent.kit.measuring import FLUSH_NS, Meter
 from lambent.kv import outbox
-from lambent.services.cloudwatch import Recorder
+from lambent.services.cloudwatch import Recorder, keys
 from tests.support import ACCOUNT
 
 from .support import SECOND_NS, WatchCloud, run
@@ -61,6 +61,43 @@ def test_counts_of_nodes_add_up_and_gauges_do_not() -> None:
         (depth,) = await points(nodes[1], "ApproximateNumberOfMessagesVisible", "SampleCount", "Sum")
         assert (depth["SampleCount"], depth["Sum"]) == (1, 2)
         for node in nodes[1:]:
+            await node.cancel_spawned()
+
+    run(body)
+
+
+def test_one_node_sweeps_and_what_it_swept_is_there_on_all() -> None:
+    async def body(cloud: WatchCloud) -> None:
+        nodes = [cloud, beside(cloud, 2), beside(cloud, 3)]
+        for node in nodes[1:]:
+            await node.relay.start()
+        for minute in range(5):
+            await cloud.put(1, ago_s=60 * minute)
+        start = cloud.now
+        for _ in range(17):
+            cloud.clock.advance(86_400 * SECOND_NS)
+            for _ in range(4):
+                await asyncio.gather(*(node.relay.settled() for node in nodes))
+                await asyncio.sleep(0)
+        for node in nodes:
+            found = await node.call(
+                "cloudwatch",
+                "GetMetricStatistics",
+                Namespace="N",
+                MetricName="m",
+                Period=3600,
+                Statistics=["SampleCount", "Sum"],
+                StartTime=start - timedelta(hours=1),
+                EndTime=start + timedelta(hours=1),
+            )
+            assert sum(point["Sum"] for point in found["Datapoints"]) == 5
+            assert sum(point["SampleCount"] for point in found["Datapoints"]) == 5
+        left = await cloud.store.read(lambda tx: {keys.points.parts(key)[1] for key, _ in keys.points.scan(tx)})
+        assert left == {300}
+        timers = await cloud.store.read(lambda tx: [found.entry for _, found in outbox.pending(tx)])
+        assert len([entry for entry in timers if entry.event.target.endswith(":sweeping")]) == 1
+        for node in nodes[1:]:
+            await node.relay.stop()
             await node.cancel_spawned()
 
     run(body)
