@@ -156,8 +156,10 @@ def test_a_template_of_what_is_not_built_is_refused_by_name(node: Node, tmp_path
 def test_what_is_not_built_is_named(node: Node) -> None:
     with pytest.raises(Exception, match="kinesis"):
         node.client("kinesis").list_streams()
-    with pytest.raises(Exception, match="CreateUserPool"):
-        node.client("cognito-idp").create_user_pool(PoolName="x")
+    with pytest.raises(Exception, match="CreateIdentityProvider"):
+        node.client("cognito-idp").create_identity_provider(
+            UserPoolId="us-east-1_abcdefghi", ProviderName="x", ProviderType="OIDC", ProviderDetails={}
+        )
 
 
 def test_doctor_says_what_the_machine_has(tmp_path: Path) -> None:

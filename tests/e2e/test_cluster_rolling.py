@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 from botocore.exceptions import BotoCoreError, ClientError
@@ -96,72 +96,127 @@ def rest_api(cloud: Nodes) -> str:
     return rest.id
 
 
+class Scene(NamedTuple):
+    """Where the load goes, and where it comes out (addresses of queues)."""
+
+    rest_url: str
+    sns_url: str
+    line_url: str
+    bus_url: str
+    tick_url: str
+    alarm_url: str
+    topic: str
+    line: str
+    api: str
+
+
+def scene_of(cloud: Nodes) -> Scene:
+    """Queues behind an API, topics, a rule, a schedule and an alarm."""
+    raw = {"RawMessageDelivery": "true"}
+    rest_url, _ = queue(cloud, "rest")
+    sns_url, sns_arn = queue(cloud, "sns", "sns.amazonaws.com")
+    line_url, line_arn = queue(cloud, "line.fifo", "sns.amazonaws.com", FifoQueue="true")
+    bus_url, bus_arn = queue(cloud, "bus", "events.amazonaws.com")
+    tick_url, tick_arn = queue(cloud, "ticks")
+    sns = cloud[0].client("sns")
+    topic = sns.create_topic(Name="t")["TopicArn"]
+    line = sns.create_topic(Name="line.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
+    sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=sns_arn, Attributes=raw)
+    sns.subscribe(TopicArn=line, Protocol="sqs", Endpoint=line_arn, Attributes=raw)
+    events = cloud[1].client("events")
+    events.put_rule(Name="all", EventPattern='{"source": ["load"]}')
+    events.put_targets(Rule="all", Targets=[{"Id": "t", "Arn": bus_arn, "InputPath": "$.detail.word"}])
+    sender = role(cloud, "ticking", "scheduler.amazonaws.com", "sqs:SendMessage")
+    cloud[2].client("scheduler").create_schedule(
+        Name="ticks", ScheduleExpression="rate(1 minute)", FlexibleTimeWindow={"Mode": "OFF"},
+        Target={"Arn": tick_arn, "RoleArn": sender, "Input": "<aws.scheduler.scheduled-time>"},
+    )  # fmt: skip
+    alarm_url, alarm_arn = queue(cloud, "alarmed", "sns.amazonaws.com")
+    alarms = sns.create_topic(Name="alarms")["TopicArn"]
+    sns.subscribe(TopicArn=alarms, Protocol="sqs", Endpoint=alarm_arn, Attributes=raw)
+    cloud[1].client("cloudwatch").put_metric_alarm(
+        AlarmName="many", Namespace="Load", MetricName="m", Statistic="Sum", Period=60, EvaluationPeriods=1,
+        Threshold=10, ComparisonOperator="GreaterThanThreshold", AlarmActions=[alarms],
+    )  # fmt: skip
+    api = rest_api(cloud)
+    return Scene(rest_url, sns_url, line_url, bus_url, tick_url, alarm_url, topic, line, api)
+
+
+def works(cloud: Nodes, scene: Scene) -> dict[str, Callable[[Node, str], None]]:
+    """What clients do, by name: each hands one word to one node."""
+    clients: dict[tuple[int, str], Any] = {}
+
+    def post(node: Node, word: str) -> None:
+        url = f"{node.url}/_aws/execute-api/{scene.api}/dev/n"
+        status, _, body = ask(node, "POST", url, json.dumps({"word": word}).encode(), Content_Type="application/json")
+        if status != 200:
+            raise OSError(body)
+
+    def publish(node: Node, word: str) -> None:
+        client(clients, node, "sns").publish(TopicArn=scene.topic, Message=word)
+
+    def queue_up(node: Node, word: str) -> None:
+        # As an SDK does: what had no answer is sent again, to the next node, and is a duplicate if it had arrived.
+        for attempt in range(30):
+            try:
+                client(clients, cloud[(attempt + len(word)) % NODES], "sns").publish(
+                    TopicArn=scene.line, Message=word, MessageGroupId="g", MessageDeduplicationId=word
+                )
+            except _LOST:
+                time.sleep(0.2)
+            else:
+                return
+        raise OSError(word)
+
+    def put(node: Node, word: str) -> None:
+        entry = {"Source": "load", "DetailType": "t", "Detail": json.dumps({"word": word})}
+        assert client(clients, node, "events").put_events(Entries=[entry])["FailedEntryCount"] == 0
+
+    def measure(node: Node, word: str) -> None:
+        data = [{"MetricName": "m", "Value": 1, "Unit": "Count"}]
+        client(clients, node, "cloudwatch").put_metric_data(Namespace="Load", MetricData=data)
+
+    return {"rest": post, "sns": publish, "line": queue_up, "bus": put, "m": measure}
+
+
+def check_deliveries(cloud: Nodes, scene: Scene, load: Load, kills: int) -> None:
+    """Everything that was acknowledged has come out, and as often as each service promises."""
+    assert max(load.check("rest", drain(cloud, scene.rest_url)).values()) == 1
+    ordered = drain(cloud, scene.line_url)
+    load.check("line", ordered)
+    assert ordered == sorted(set(ordered), key=lambda word: int(word.split("-")[1]))
+    # Standard topics and rules deliver at least once: again what was on its way on a node that died.
+    for name, found in (
+        ("sns", drain(cloud, scene.sns_url)),
+        ("bus", [json.loads(word) for word in drain(cloud, scene.bus_url)]),
+    ):
+        assert sum(count - 1 for count in load.check(name, found).values()) <= 5 * kills
+    ticks = drain(cloud, scene.tick_url)
+    assert len(set(ticks)) == len(ticks) >= 1
+
+
+def check_measurements(cloud: Nodes, scene: Scene, load: Load) -> None:
+    """Measurements add up, and the alarm spoke."""
+    watch = cloud[0].client("cloudwatch")
+    now = datetime.now(UTC)
+    points = watch.get_metric_statistics(
+        Namespace="Load", MetricName="m", Period=60, Statistics=["Sum"], StartTime=now - timedelta(hours=1),
+        EndTime=now + timedelta(minutes=1),
+    )["Datapoints"]  # fmt: skip
+    measured = sum(point["Sum"] for point in points)
+    assert len(load.done["m"]) <= measured <= len(load.done["m"]) + len(load.unknown["m"])
+    heard = {json.loads(body)["StateChangeTime"] for body in drain(cloud, scene.alarm_url) if '"ALARM"' in body}
+    lines = watch.describe_alarm_history(AlarmName="many", HistoryItemType="StateUpdate")["AlarmHistoryItems"]
+    assert len([line for line in lines if line["HistorySummary"].endswith("to ALARM")]) == 1
+    assert len(heard) >= 1
+
+
 def test_rolling_kills_under_load(tmp_path: Path) -> None:
     with three_nodes(tmp_path) as cloud:
-        raw = {"RawMessageDelivery": "true"}
-        rest_url, _ = queue(cloud, "rest")
-        sns_url, sns_arn = queue(cloud, "sns", "sns.amazonaws.com")
-        line_url, line_arn = queue(cloud, "line.fifo", "sns.amazonaws.com", FifoQueue="true")
-        bus_url, bus_arn = queue(cloud, "bus", "events.amazonaws.com")
-        tick_url, tick_arn = queue(cloud, "ticks")
-        sns = cloud[0].client("sns")
-        topic = sns.create_topic(Name="t")["TopicArn"]
-        line = sns.create_topic(Name="line.fifo", Attributes={"FifoTopic": "true"})["TopicArn"]
-        sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=sns_arn, Attributes=raw)
-        sns.subscribe(TopicArn=line, Protocol="sqs", Endpoint=line_arn, Attributes=raw)
-        events = cloud[1].client("events")
-        events.put_rule(Name="all", EventPattern='{"source": ["load"]}')
-        events.put_targets(Rule="all", Targets=[{"Id": "t", "Arn": bus_arn, "InputPath": "$.detail.word"}])
-        sender = role(cloud, "ticking", "scheduler.amazonaws.com", "sqs:SendMessage")
-        cloud[2].client("scheduler").create_schedule(
-            Name="ticks", ScheduleExpression="rate(1 minute)", FlexibleTimeWindow={"Mode": "OFF"},
-            Target={"Arn": tick_arn, "RoleArn": sender, "Input": "<aws.scheduler.scheduled-time>"},
-        )  # fmt: skip
-        alarm_url, alarm_arn = queue(cloud, "alarmed", "sns.amazonaws.com")
-        alarms = sns.create_topic(Name="alarms")["TopicArn"]
-        sns.subscribe(TopicArn=alarms, Protocol="sqs", Endpoint=alarm_arn, Attributes=raw)
-        cloud[1].client("cloudwatch").put_metric_alarm(
-            AlarmName="many", Namespace="Load", MetricName="m", Statistic="Sum", Period=60, EvaluationPeriods=1,
-            Threshold=10, ComparisonOperator="GreaterThanThreshold", AlarmActions=[alarms],
-        )  # fmt: skip
-        api = rest_api(cloud)
-        clients: dict[tuple[int, str], Any] = {}
-
-        def post(node: Node, word: str) -> None:
-            url = f"{node.url}/_aws/execute-api/{api}/dev/n"
-            status, _, body = ask(
-                node, "POST", url, json.dumps({"word": word}).encode(), Content_Type="application/json"
-            )
-            if status != 200:
-                raise OSError(body)
-
-        def publish(node: Node, word: str) -> None:
-            client(clients, node, "sns").publish(TopicArn=topic, Message=word)
-
-        def queue_up(node: Node, word: str) -> None:
-            # As an SDK does: what had no answer is sent again, to the next node, and is a duplicate if it had arrived.
-            for attempt in range(30):
-                try:
-                    client(clients, cloud[(attempt + len(word)) % NODES], "sns").publish(
-                        TopicArn=line, Message=word, MessageGroupId="g", MessageDeduplicationId=word
-                    )
-                except _LOST:
-                    time.sleep(0.2)
-                else:
-                    return
-            raise OSError(word)
-
-        def put(node: Node, word: str) -> None:
-            entry = {"Source": "load", "DetailType": "t", "Detail": json.dumps({"word": word})}
-            assert client(clients, node, "events").put_events(Entries=[entry])["FailedEntryCount"] == 0
-
-        def measure(node: Node, word: str) -> None:
-            data = [{"MetricName": "m", "Value": 1, "Unit": "Count"}]
-            client(clients, node, "cloudwatch").put_metric_data(Namespace="Load", MetricData=data)
-
+        scene = scene_of(cloud)
         load = Load(cloud)
         began = time.monotonic()
-        for name, work in (("rest", post), ("sns", publish), ("line", queue_up), ("bus", put), ("m", measure)):
+        for name, work in works(cloud, scene).items():
             load.begin(name, work)
         turn = 0
         while time.monotonic() - began < LASTS_S:
@@ -175,29 +230,5 @@ def test_rolling_kills_under_load(tmp_path: Path) -> None:
         cloud.settle()
         eventually(lambda: all(node.health()["nodes"][0]["load"]["leases"] == 0 for node in cloud.all), 60)
         assert min(len(words) for words in load.done.values()) > 100, {name: len(w) for name, w in load.done.items()}
-
-        assert max(load.check("rest", drain(cloud, rest_url)).values()) == 1
-        ordered = drain(cloud, line_url)
-        load.check("line", ordered)
-        assert ordered == sorted(set(ordered), key=lambda word: int(word.split("-")[1]))
-        # Standard topics and rules deliver at least once: again what was on its way on a node that died.
-        for name, found in (
-            ("sns", drain(cloud, sns_url)),
-            ("bus", [json.loads(word) for word in drain(cloud, bus_url)]),
-        ):
-            assert sum(count - 1 for count in load.check(name, found).values()) <= 5 * turn
-        ticks = drain(cloud, tick_url)
-        assert len(set(ticks)) == len(ticks) >= 1
-
-        watch = cloud[0].client("cloudwatch")
-        now = datetime.now(UTC)
-        points = watch.get_metric_statistics(
-            Namespace="Load", MetricName="m", Period=60, Statistics=["Sum"], StartTime=now - timedelta(hours=1),
-            EndTime=now + timedelta(minutes=1),
-        )["Datapoints"]  # fmt: skip
-        measured = sum(point["Sum"] for point in points)
-        assert len(load.done["m"]) <= measured <= len(load.done["m"]) + len(load.unknown["m"])
-        heard = {json.loads(body)["StateChangeTime"] for body in drain(cloud, alarm_url) if '"ALARM"' in body}
-        lines = watch.describe_alarm_history(AlarmName="many", HistoryItemType="StateUpdate")["AlarmHistoryItems"]
-        assert len([line for line in lines if line["HistorySummary"].endswith("to ALARM")]) == 1
-        assert len(heard) >= 1
+        check_deliveries(cloud, scene, load, turn)
+        check_measurements(cloud, scene, load)

@@ -214,29 +214,29 @@ def test_how_a_function_fails_to_load(node: Node, code: str, handler: str, kind:
 
 
 def test_requests_that_run_nothing(node: Node) -> None:
-    create(node, "echo", "def handler(event, context): return event")
+    create(node, "idle", "def handler(event, context): return event")
     call = node.client("lambda").invoke
     arn = f"arn:aws:lambda:{REGION}:{ACCOUNT}:function"
     missing = (404, "ResourceNotFoundException", f"Function not found: {arn}:")
     assert refusal(call, FunctionName="nobody") == (*missing[:2], missing[2] + "nobody")
-    assert refusal(call, FunctionName="echo", Qualifier="7") == (*missing[:2], missing[2] + "echo:7")
-    status, code, message = refusal(call, FunctionName="echo", Payload=b"{a}")
+    assert refusal(call, FunctionName="idle", Qualifier="7") == (*missing[:2], missing[2] + "idle:7")
+    status, code, message = refusal(call, FunctionName="idle", Payload=b"{a}")
     assert (status, code) == (400, "InvalidRequestContentException")
     assert message.startswith("Could not parse request body into json: Could not parse payload into json: Unexpected")
     large = b'"' + b"x" * 6_291_456 + b'"'
     too_large = "Request must be smaller than {} bytes for the InvokeFunction operation"
-    assert refusal(call, FunctionName="echo", Payload=large) == (
+    assert refusal(call, FunctionName="idle", Payload=large) == (
         413,
         "RequestEntityTooLargeException",
         too_large.format(6_291_456),
     )
     event = b'"' + large[-1_048_576:]
-    assert refusal(call, FunctionName="echo", Payload=event, InvocationType="Event")[2] == too_large.format(1_048_576)
+    assert refusal(call, FunctionName="idle", Payload=event, InvocationType="Event")[2] == too_large.format(1_048_576)
     settings = node.client("lambda")
-    settings.put_function_concurrency(FunctionName="echo", ReservedConcurrentExecutions=0)
-    assert refusal(call, FunctionName="echo") == (429, "TooManyRequestsException", "Rate Exceeded.")
-    settings.delete_function_concurrency(FunctionName="echo")
-    answer = call(FunctionName="echo", Payload=large[:1] + large[3:])
+    settings.put_function_concurrency(FunctionName="idle", ReservedConcurrentExecutions=0)
+    assert refusal(call, FunctionName="idle") == (429, "TooManyRequestsException", "Rate Exceeded.")
+    settings.delete_function_concurrency(FunctionName="idle")
+    answer = call(FunctionName="idle", Payload=large[:1] + large[3:])
     assert len(answer["Payload"].read()) == 6_291_456
 
 

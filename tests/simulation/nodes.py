@@ -14,7 +14,7 @@ from lambent.bus.relay import Relay
 from lambent.contracts.caller import Caller, root
 from lambent.contracts.events import Delivery, Target
 from lambent.contracts.ids import Ids
-from lambent.contracts.ports import Cloud, Reader, Settings, Transaction
+from lambent.contracts.ports import Cloud, Reader, Settings, Transaction, Unmeasured
 from lambent.gateway.authorize import PolicyGuard
 from lambent.gateway.dispatch import Dispatcher
 from lambent.kv import nodes as kv_nodes
@@ -91,6 +91,7 @@ class SimNode(Cloud):
         self.blobs = NodeBlobs(ground.bodies, self.ids, self.clock, chance, ground.weather)
         self.directory = IamDirectory(self)
         self.guard = PolicyGuard(self)
+        self.metrics = Unmeasured()
         self.targets = _SimTargets(self, ground.targets)
         self.api = Dispatcher(self, load_service, ground.validate)
         self.spawn = self._spawn

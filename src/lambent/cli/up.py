@@ -67,19 +67,7 @@ def up(
 ) -> None:
     """Run the cloud. Prints one line `ready http://HOST:PORT` when it serves."""
     folder = data_folder(data)
-    if workers > 1 and not store:
-        raise Failure(
-            "--workers needs a store that processes can share (--store postgresql://...): "
-            "RocksDB is open in one process at a time"
-        )
-    if auth is Auth.DEFAULT and not _is_loopback(host):
-        raise Failure(f"{host} is not a loopback address: there Lambent starts only with --auth strict")
-    if smtp and not _is_server(smtp):
-        raise Failure(f"--smtp is HOST:PORT, not {smtp}")
-    if url and not _is_base_url(url):
-        raise Failure(f"--url is http://HOST[:PORT] or https://HOST[:PORT], not {url}")
-    if (tls_certificate is None) != (tls_key is None):
-        raise Failure("--tls-certificate and --tls-key go together")
+    _refuse_contradictions(host, auth, store, workers, smtp, url, tls_certificate, tls_key)
     node = None if worker else running_node(folder)
     if node is not None:
         raise Failure(f"a cloud already runs on {folder} (process {node['pid']}, {node['endpoint']})")
@@ -114,6 +102,32 @@ def up(
             run(options)
     except StartFailure as failure:
         raise Failure(str(failure)) from None
+
+
+def _refuse_contradictions(
+    host: str,
+    auth: Auth,
+    store: str,
+    workers: int,
+    smtp: str,
+    url: str,
+    certificate: Path | None,
+    key: Path | None,
+) -> None:
+    """`Failure` for options that do not go together, or are not what they should be."""
+    if workers > 1 and not store:
+        raise Failure(
+            "--workers needs a store that processes can share (--store postgresql://...): "
+            "RocksDB is open in one process at a time"
+        )
+    if auth is Auth.DEFAULT and not _is_loopback(host):
+        raise Failure(f"{host} is not a loopback address: there Lambent starts only with --auth strict")
+    if smtp and not _is_server(smtp):
+        raise Failure(f"--smtp is HOST:PORT, not {smtp}")
+    if url and not _is_base_url(url):
+        raise Failure(f"--url is http://HOST[:PORT] or https://HOST[:PORT], not {url}")
+    if (certificate is None) != (key is None):
+        raise Failure("--tls-certificate and --tls-key go together")
 
 
 def _is_server(text: str) -> bool:

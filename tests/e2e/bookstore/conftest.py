@@ -29,9 +29,12 @@ class Shop(NamedTuple):
     password: str
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A browser without a window; the tests that want one are skipped where the machine has none."""
+    """A browser without a window; the tests that want one are skipped where the machine has none.
+
+    Not for the session: as long as it is there, an event loop counts as running, and no test may run another.
+    """
     program = next((found for name in PROGRAMS if (found := shutil.which(name))), None)
     if program is None:
         pytest.skip("no browser on this machine: apt-get install chromium")
