@@ -136,6 +136,8 @@ def test_an_answer_that_is_too_long_or_too_late_or_missing() -> None:
         Request("GET", "http://h/", [("X", "a\x00")]),
         Request("GET /x HTTP/1.1\r\nX: y", "http://h/"),
         Request("", "http://h/"),
+        Request("CONNECT", "http://h/"),
+        Request("Trace", "http://h/"),
         Request("GET", "ftp://h/"),
         Request("GET", "http:///x"),
         Request("GET", "http://h/a b"),

@@ -34,6 +34,9 @@ _CONNECTIONS_MAX: Final = 512
 _CONTEXTS_MAX: Final = 64
 _TOKEN: Final = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _BROKEN: Final = re.compile(r"[\r\n\x00]")
+_NEVER: Final = frozenset(("CONNECT", "TRACE"))
+"""Methods that make a tunnel of a connection, which others would be given next, or that show what only the backend is
+told."""
 _OWN: Final = frozenset(
     (
         *("connection", "content-length", "expect", "host", "keep-alive", "proxy-connection", "te", "trailer"),
@@ -162,8 +165,8 @@ class Caller:
         """
         where = place(request.url)
         headers = fields(request, where.authorization)
-        if not _TOKEN.fullmatch(request.method):
-            raise ValueError("not a method of HTTP")
+        if not _TOKEN.fullmatch(request.method) or request.method.upper() in _NEVER:
+            raise ValueError("not a method of HTTP, or none that is passed on")
         session = self._session
         if session is None or session.closed:
             session = await self._open()
