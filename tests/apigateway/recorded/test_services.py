@@ -100,23 +100,26 @@ async def test_a_queues_answer() -> None:
     assert len(await messages(api)) == 1
 
 
+NAMES = (
+    *("accountId", "apiId", "deploymentId", "domainName", "domainPrefix", "extendedRequestId", "httpMethod"),
+    *("identity", "path", "protocol", "requestId", "requestOverride", "requestTime", "requestTimeEpoch"),
+    *("resourceId", "resourcePath", "responseOverride", "stage"),
+)
+"""Of $context, when no authorizer and no canary is there."""
+MEMBERS = {
+    "identity": (
+        *("accessKey", "accountId", "caller", "cognitoAuthenticationProvider", "cognitoAuthenticationType"),
+        *("cognitoIdentityId", "cognitoIdentityPoolId", "principalOrgId", "sourceIp", "user", "userAgent"),
+        "userArn",
+    ),
+    "requestOverride": ("header", "path", "querystring"),
+    "responseOverride": ("header",),
+}
+"""Of the maps that are in it."""
+
+
 @pytest.mark.recorded("test_sqs_amz_json_protocol")
 async def test_a_queue_by_its_json_protocol() -> None:
-    names = (
-        *("accountId", "apiId", "deploymentId", "domainName", "domainPrefix", "extendedRequestId", "httpMethod"),
-        *("identity", "path", "protocol", "requestId", "requestOverride", "requestTime", "requestTimeEpoch"),
-        *("resourceId", "resourcePath", "responseOverride", "stage"),
-    )
-    members = {
-        "identity": (
-            *("accessKey", "accountId", "caller", "cognitoAuthenticationProvider", "cognitoAuthenticationType"),
-            *("cognitoIdentityId", "cognitoIdentityPoolId", "principalOrgId", "sourceIp", "user", "userAgent"),
-            "userArn",
-        ),
-        "requestOverride": ("header", "path", "querystring"),
-        "responseOverride": ("header",),
-    }
-
     def loop(of: str, place: str) -> str:
         return (
             f'#foreach($key in {of}.keySet())\\"$key\\": \\"$util.escapeJavaScript({place})\\"'
@@ -124,7 +127,7 @@ async def test_a_queue_by_its_json_protocol() -> None:
         )
 
     whole = [f'\\"context\\": {{{loop("$context", "$context.get($key)")}}}']
-    whole += [f'\\"{one}\\": {{{loop(f"$context.{one}", f"$context.{one}.get($key)")}}}' for one in members]
+    whole += [f'\\"{one}\\": {{{loop(f"$context.{one}", f"$context.{one}.get($key)")}}}' for one in MEMBERS]
     whole.append(f'\\"authorizer_keys\\": {{{loop("$context.authorizer", "$context.authorizer.get($key)")}}}')
     body = ", ".join(whole)
     template = f'{{"QueueUrl": "$stageVariables.queue", "MessageBody": "{{{body}}}"}}'
@@ -139,11 +142,11 @@ async def test_a_queue_by_its_json_protocol() -> None:
     [message] = await messages(api)
     assert message["MD5OfBody"] == hashlib.md5(message["Body"].encode()).hexdigest()
     seen = json.loads(message["Body"])
-    nothing = {one: dict.fromkeys(inner, "") for one, inner in members.items()}
+    nothing = {one: dict.fromkeys(inner, "") for one, inner in MEMBERS.items()}
     assert {name: sorted(inner) for name, inner in seen.items()} == {
         "authorizer_keys": [],
-        "context": sorted(names),
-        **{one: sorted(inner) for one, inner in members.items()},
+        "context": sorted(NAMES),
+        **{one: sorted(inner) for one, inner in MEMBERS.items()},
     }
     assert seen["identity"] == {
         **nothing["identity"],
