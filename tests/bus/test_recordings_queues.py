@@ -9,6 +9,8 @@ from unittest.mock import ANY
 
 import pytest
 
+from tests.client import Client
+
 from .polling import QUEUE, Broken, url
 from .recorded import Mapped, invalid, queue_mapping, received, record, taken, with_mappings
 
@@ -142,7 +144,11 @@ def test_sqs_event_source_mapping_batch_size(size: int) -> None:
         made = await case.map(QUEUE, BatchSize=size, MaximumBatchingWindowInSeconds=5)
         assert made == queue_mapping(BatchSize=size, MaximumBatchingWindowInSeconds=5)
         bodies = [*_entries(10, 0), *_entries(5, 1)]
-        await case.cloud.send(*bodies)
+        for batch in (bodies[:10], bodies[10:]):
+            entries = [{"Id": body.rpartition("-message")[0], "MessageBody": body} for body in batch]
+            answer = await Client(case.cloud, "sqs").call("SendMessageBatch", QueueUrl=url("q"), Entries=entries)
+            sent = [{"Id": entry["Id"], "MD5OfMessageBody": ANY, "MessageId": ANY} for entry in entries]
+            assert answer == {"Successful": sent}
         await case.cloud.advance(7)
         [event] = case.events
         expected = [record(body, md5OfMessageAttributes=None) for body in sorted(bodies)]

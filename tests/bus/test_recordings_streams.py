@@ -47,9 +47,10 @@ async def put(case: Mapped, item: dict[str, Any]) -> None:
 def test_duplicate_event_source_mappings() -> None:
     async def scenario(case: Mapped) -> None:
         source = await table(case)
-        made = await case.map(source, **STREAM)
-        assert made == stream_mapping(source, BatchSize=1)
-        assert await case.error(EventSourceArn=source, **STREAM) == taken(
+        given = {name: value for name, value in STREAM.items() if name != "BatchSize"}
+        made = await case.map(source, **given)
+        assert made == stream_mapping(source, BatchSize=100)
+        assert await case.error(EventSourceArn=source, **given) == taken(
             f'The event source arn (" {source} ") and function (" worker ") provided mapping already exists. '
             f"Please update or delete the existing mapping with UUID {made['UUID']}"
         )

@@ -127,10 +127,15 @@ async def with_function(fails: bool = False, **topic: str) -> tuple[Topics, Func
     case = await Topics.begin()
     functions = Functions(fails)
     case.cloud.compute = functions
-    arn, function = await case.topic(**topic), await case.cloud.function()
+    return case, functions, await subscribe_function(case, await case.topic(**topic))
+
+
+async def subscribe_function(case: Topics, topic: str) -> str:
+    """Make a function that a topic may call, and subscribe it; returns the subscription's ARN."""
+    function = await case.cloud.function()
     allowed = {"StatementId": "s", "Action": "lambda:InvokeFunction", "Principal": "sns.amazonaws.com"}
-    await Client(case.cloud, "lambda").call("AddPermission", FunctionName=function, SourceArn=arn, **allowed)
-    return case, functions, await case.subscribe(arn, function, "lambda")
+    await Client(case.cloud, "lambda").call("AddPermission", FunctionName=function, SourceArn=topic, **allowed)
+    return await case.subscribe(topic, function, "lambda")
 
 
 def record(subscription: str, text: str, subject: str | None) -> dict[str, Any]:
@@ -193,27 +198,40 @@ async def test_sns_topic_as_lambda_dead_letter_queue() -> None:
     assert found == message(envelope(found["Body"]["Message"], dead, MessageAttributes=attributes))
 
 
-async def test_delivery_lambda() -> None:
-    case, _, _ = await with_function()
-    assert await case.attributes("GetTopicAttributes", TopicArn=TOPIC) == topic_attributes(SubscriptionsConfirmed="1")
+async def _feedback_role(case: Topics) -> str:
+    """The ARN of a role that SNS may write logs with."""
     trust = {"Effect": "Allow", "Principal": {"Service": "sns.amazonaws.com"}, "Action": "sts:AssumeRole"}
     document = {"Version": "2012-10-17", "Statement": [trust]}
-    made = await case.cloud.call(
-        "iam", "CreateRole", RoleName="feedback", AssumeRolePolicyDocument=json.dumps(document)
-    )
+    call = case.cloud.call
+    made = await call("iam", "CreateRole", RoleName="feedback", AssumeRolePolicyDocument=json.dumps(document))
     document["Statement"] = [{"Effect": "Allow", "Action": "logs:*", "Resource": "*"}]
-    await case.cloud.call(
-        "iam", "PutRolePolicy", RoleName="feedback", PolicyName="logs", PolicyDocument=json.dumps(document)
-    )
-    assert await case("Publish", TopicArn=TOPIC, Message="not told of") == SENT
-    feedback = {"LambdaSuccessFeedbackRoleArn": made["Role"]["Arn"], "LambdaSuccessFeedbackSampleRate": "100"}
+    named = {"RoleName": "feedback", "PolicyName": "logs"}
+    await call("iam", "PutRolePolicy", PolicyDocument=json.dumps(document), **named)
+    return str(made["Role"]["Arn"])
+
+
+async def test_delivery_lambda() -> None:
+    case = await Topics.begin()
+    case.cloud.compute = Functions()
+    topic = await case.topic()
+    assert await case.attributes("GetTopicAttributes", TopicArn=topic) == topic_attributes()
+    assert await case("Publish", TopicArn=topic, Message="not told of") == SENT
+    feedback = {
+        "LambdaSuccessFeedbackRoleArn": await _feedback_role(case),
+        "LambdaSuccessFeedbackSampleRate": "100",
+    }
     for name, value in feedback.items():
-        await case("SetTopicAttributes", TopicArn=TOPIC, AttributeName=name, AttributeValue=value)
-    shown = await case.attributes("GetTopicAttributes", TopicArn=TOPIC)
-    assert shown == topic_attributes(SubscriptionsConfirmed="1", **feedback)
-    sent = await case("Publish", TopicArn=TOPIC, Message="told of")
-    [event] = (await case.cloud.call("logs", "FilterLogEvents", logGroupName=f"sns/{REGION}/{ACCOUNT}/t"))["events"]
-    entry = json.loads(event["message"])
+        await case("SetTopicAttributes", TopicArn=topic, AttributeName=name, AttributeValue=value)
+    assert await case.attributes("GetTopicAttributes", TopicArn=topic) == topic_attributes(**feedback)
+    await subscribe_function(case, topic)
+    sent = await case("Publish", TopicArn=topic, Message="told of")
+    logs = Client(case.cloud, "logs")
+    group = {"logGroupName": f"sns/{REGION}/{ACCOUNT}/t"}
+    [stream] = (await logs.call("DescribeLogStreams", **group))["logStreams"]
+    answer = await logs.call("GetLogEvents", logStreamName=stream["logStreamName"], **group)
+    event = {"ingestionTime": ANY, "message": ANY, "timestamp": ANY}
+    assert answer == {"events": [event], "nextBackwardToken": ANY, "nextForwardToken": ANY}
+    entry = json.loads(answer["events"][0]["message"])
     entry["delivery"]["providerResponse"] = json.loads(entry["delivery"]["providerResponse"])
     assert entry == {
         "delivery": {
@@ -227,7 +245,7 @@ async def test_delivery_lambda() -> None:
             "messageId": sent["MessageId"],
             "messageMD5Sum": hashlib.md5(b"told of", usedforsecurity=False).hexdigest(),
             "timestamp": ANY,
-            "topicArn": TOPIC,
+            "topicArn": topic,
         },
         "status": "SUCCESS",
     }
