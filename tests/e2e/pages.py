@@ -18,8 +18,8 @@ _TIMEOUT_S = 300
 
 
 def blocks(page: str) -> list[str]:
-    """The shell blocks of a page of docs/."""
-    return re.findall(r"^```sh\n(.*?)^```$", (ROOT / "docs" / page).read_text(), re.DOTALL | re.MULTILINE)
+    """The shell blocks of a page, named from the root of the repository."""
+    return re.findall(r"^```sh\n(.*?)^```$", (ROOT / page).read_text(), re.DOTALL | re.MULTILINE)
 
 
 def expected(block: str) -> list[str]:
@@ -27,10 +27,11 @@ def expected(block: str) -> list[str]:
     return [line.removeprefix(SAYS) for line in block.splitlines() if line.startswith(SAYS)]
 
 
-def run(page: str, folder: Path) -> None:
-    """Do a page in one shell, on a cloud of its own and a free port; every line that it says is printed, in order."""
-    found = blocks(page)
-    assert found, f"docs/{page} has no shell blocks"
+def run(page: str, folder: Path, *programs: str, after: int = 0) -> None:
+    """Do a page in one shell, on a cloud of its own and a free port, without its first `after` blocks; every line that
+    it says is printed, in order. `programs` are files of further commands."""
+    found = blocks(page)[after:]
+    assert found, f"{page} has no shell blocks"
     port = free_port()
     script = ["set -euo pipefail"]
     for number, block in enumerate(found):
@@ -38,7 +39,8 @@ def run(page: str, folder: Path) -> None:
     node = Node(folder / "cloud")
     environment = node.environment()
     del environment["AWS_ENDPOINT_URL"], environment["AWS_ACCESS_KEY_ID"], environment["AWS_SECRET_ACCESS_KEY"]
-    environment["PATH"] = f"{BIN}:{environment['PATH']}"
+    folders = [str(BIN), *(str(Path(program).parent) for program in programs), environment["PATH"]]
+    environment["PATH"] = ":".join(folders)
     command = ["bash", "-c", "\n".join(script)]
     try:
         done = subprocess.run(
@@ -47,7 +49,7 @@ def run(page: str, folder: Path) -> None:
     finally:
         subprocess.run([str(BIN / "lambent"), "down"], env=environment, capture_output=True, check=False)
     printed = re.split(r"^#### \d+\n", done.stdout, flags=re.MULTILINE)[1:]
-    assert done.returncode == 0, f"docs/{page} fails in block {len(printed)}:\n{printed[-1]}\n{done.stderr}"
+    assert done.returncode == 0, f"{page} fails in block {len(printed)}:\n{printed[-1]}\n{done.stderr}"
     for block, text in zip(found, printed, strict=True):
         check(page, block, text.replace(str(port), PORT))
 
@@ -58,7 +60,7 @@ def check(page: str, block: str, text: str) -> None:
     for wanted in expected(block):
         pattern = re.sub(r"([\[*?])", r"[\1]", wanted).replace("...", "*")
         assert any(fnmatch.fnmatchcase(line, pattern) for line in lines), (
-            f"docs/{page} says `{wanted}`, and this was printed:\n{text}\nby\n{block}"
+            f"{page} says `{wanted}`, and this was printed:\n{text}\nby\n{block}"
         )
 
 

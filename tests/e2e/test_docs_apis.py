@@ -12,4 +12,4 @@ pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 
 
 def test_every_command_of_the_page_does_what_it_says(tmp_path: Path) -> None:
-    run("apis.md", tmp_path)
+    run("docs/apis.md", tmp_path)

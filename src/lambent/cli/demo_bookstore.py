@@ -20,7 +20,7 @@ from rich.console import Console
 
 from . import runtimes
 from .common import Failure, authority, client, health
-from .demo_common import ensure_running, find_application, waiting
+from .demo_common import ensure_running, find_application, program, waiting
 from .deploy import deploy_template
 
 STACK = "bookstore"
@@ -206,6 +206,6 @@ def _tell(outputs: dict[str, str], config: dict[str, str], password: str, added:
     print(f"API         {config['apiUrl']}/books")
     print(f"sign in     {READER}  {password}")
     print("\nTry it: search and sort; open a book; sign in, add a book with a cover of yours, and delete it again.")
-    print("Sign up with any address: the code comes to the built-in mailbox, `lambent mail`.")
-    print(f"Take it away with `lambent destroy --stack-name {STACK} --empty-buckets`.")
-    print(f"Lambent goes on running at {address}; stop it with `lambent down`.")
+    print(f"Sign up with any address: the code comes to the built-in mailbox, `{program()} mail`.")
+    print(f"Take it away with `{program()} destroy --stack-name {STACK} --empty-buckets`.")
+    print(f"Lambent goes on running at {address}; stop it with `{program()} down`.")

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +33,15 @@ def ensure_running(folder: Path) -> str:
         return address
     port = 4566 if health("http://127.0.0.1:4566") is None else 0
     return start_detached(folder, ["up", "--data", str(folder), "--port", str(port)])
+
+
+def program() -> str:
+    """How this command is called from here: its name where the path finds it, else its file."""
+    found = shutil.which("lambent")
+    called = Path(sys.argv[0])
+    if found is not None and called.exists() and os.path.samefile(found, called):
+        return "lambent"
+    return os.path.relpath(called) if called.name == "lambent" else "lambent"
 
 
 @contextmanager
