@@ -94,6 +94,18 @@ def test_what_is_too_old_goes() -> None:
     run(scenario)
 
 
+def test_days_that_no_clock_reaches_are_kept() -> None:
+    async def scenario(c: EventsCloud) -> None:
+        await c.do("CreateArchive", ArchiveName="a", EventSourceArn=BUS, RetentionDays=2_000_000_000)
+        await c.put()
+        for _ in range(3):
+            await c.later(366 * DAY_NS)
+        shown = await c.do("DescribeArchive", ArchiveName="a")
+        assert (shown["EventCount"], shown["RetentionDays"]) == (1, 2_000_000_000)
+
+    run(scenario)
+
+
 def test_a_replay_sends_everything_again_to_the_rules_it_names() -> None:
     async def scenario(c: EventsCloud) -> None:
         one, two = await c.queue("one"), await c.queue("two")

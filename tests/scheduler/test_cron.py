@@ -124,6 +124,11 @@ def test_a_rate_counts_from_its_anchor() -> None:
     assert after_ms == ms("2026-03-08T13:00-04:00")
 
 
+@pytest.mark.parametrize("expression", ["at(2500-01-01T00:00:00)", "at(9999-12-31T23:59:59)", "rate(999999999 days)"])
+def test_what_no_clock_reaches_is_never(expression: str) -> None:
+    assert next_after(expression, ms("2026-01-01T00:00"), "America/New_York") is None
+
+
 def test_a_time_that_daylight_saving_skips_is_left_out() -> None:
     expression, zone = "cron(30 2 * * ? *)", "America/New_York"
     first_ms = next_after(expression, ms("2026-03-07T12:00"), zone)

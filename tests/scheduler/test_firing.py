@@ -54,6 +54,17 @@ def test_start_and_end_bound_a_schedule() -> None:
     run(body)
 
 
+def test_a_schedule_that_begins_when_no_clock_shows_a_time_waits() -> None:
+    async def body(cloud: ScheduleCloud) -> None:
+        await cloud.schedule("rate(1 minute)", StartDate=datetime(9999, 12, 31, tzinfo=UTC))
+        await cloud.schedule("rate(999999999 days)", Name="long")
+        await cloud.pass_minutes(2)
+        assert await cloud.bodies() == ["ping"], "a rate without a start begins at once"
+        assert await cloud.timers() == []
+
+    run(body)
+
+
 def test_a_one_time_schedule_can_delete_itself() -> None:
     async def body(cloud: ScheduleCloud) -> None:
         await cloud.schedule("at(2026-01-01T00:02:00)", ActionAfterCompletion="DELETE")

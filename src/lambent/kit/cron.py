@@ -75,6 +75,8 @@ _DAY: Final = _Field(1, 31)
 _MONTH: Final = _Field(1, 12, _MONTHS)
 _WEEKDAY: Final = _Field(1, 7, _WEEKDAYS)
 _YEAR: Final = _Field(1970, 2199, wraps=False)
+_LATEST_MS: Final = 7_289_654_400_000
+"""The beginning of the year 2201. Timers are nanoseconds, of which a number of 64 bits holds some centuries."""
 
 
 # -- reading ----------------------------------------------------------------------------------------------------------
@@ -195,8 +197,13 @@ def next_after(schedule: str | Schedule, after_ms: int, zone: str = "UTC", *, an
     """The first time after `after_ms` at which a schedule fires in the time zone `zone`; None when it never does again.
 
     A rate fires at `anchor_ms` and every period after it. An `at` whose wall-clock time daylight saving skips fires as
-    much later as the clocks were moved. Raises `InvalidExpression`.
+    much later as the clocks were moved. What would be after the year 2200 is never. Raises `InvalidExpression`.
     """
+    found_ms = _next_after(schedule, after_ms, zone, anchor_ms)
+    return found_ms if found_ms is not None and found_ms < _LATEST_MS else None
+
+
+def _next_after(schedule: str | Schedule, after_ms: int, zone: str, anchor_ms: int) -> int | None:
     known = parse(schedule) if isinstance(schedule, str) else schedule
     tz = zone_of(zone)
     if isinstance(known, Rate):

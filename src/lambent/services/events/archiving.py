@@ -17,6 +17,7 @@ from .tasks import Task
 PAGE: Final = 100
 """Events that one transaction replays or removes."""
 _HOUR_MS: Final = 3_600_000
+_YEAR_MS: Final = 365 * DAY_MS
 _SECOND_MS: Final = 1000
 
 
@@ -24,10 +25,12 @@ def store(tx: Transaction, archive: Archive, now_ms: int) -> None:
     """Store an archive that was made or changed, and set the alarm that removes what is too old."""
     keys.archives.put(tx, archive, archive.account, archive.region, archive.name)
     if archive.days:
-        _sweep_at(tx, archive, 0 if archive.sweeper else now_ms + archive.days * DAY_MS)
+        _sweep_at(tx, archive, now_ms, 0 if archive.sweeper else now_ms + archive.days * DAY_MS)
 
 
-def _sweep_at(tx: Transaction, archive: Archive, at_ms: int) -> None:
+def _sweep_at(tx: Transaction, archive: Archive, now_ms: int, at_ms: int) -> None:
+    """Set the alarm; after a year it looks again how far the time is, for days can be said that no clock reaches."""
+    at_ms = min(at_ms, now_ms + _YEAR_MS)
     tasks.emit(tx, archive.arn, Task(kind="expire", id=archive.id, version=archive.sweeper), at_ms=at_ms)
 
 
@@ -70,7 +73,7 @@ def expire(tx: Transaction, archive_arn: str, task: Task, now_ms: int) -> None:
             next_ms = 0
     archive = replace(archive, sweeper=archive.sweeper + 1)
     keys.archives.put(tx, archive, archive.account, archive.region, archive.name)
-    _sweep_at(tx, archive, next_ms)
+    _sweep_at(tx, archive, now_ms, next_ms)
 
 
 def begin(tx: Transaction, replay: Replay) -> None:
