@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.client import Client
+
 from .support import SqsCloud, refused, url
 
 KENOBI = {
@@ -297,3 +299,27 @@ async def test_of_a_batch_the_good_messages_are_sent() -> None:
     assert ([row["Id"] for row in result["Successful"]], [row["Id"] for row in result["Failed"]]) == (["1"], ["2"])
     assert await cloud.counts() == (0, 0, 0)
     assert url("q").endswith("/q")
+
+
+@pytest.mark.parametrize("header", ["Root=1-\xe9", "x" * 1025, ""])
+async def test_what_is_no_trace_is_not_passed_on(header: str) -> None:
+    cloud = SqsCloud()
+    await cloud.create()
+    client = Client(cloud, "sqs")
+    client.headers["x-amzn-trace-id"] = header
+    await client.call("SendMessage", QueueUrl=url("q"), MessageBody="x")
+    [message] = await cloud.receive(AttributeNames=["AWSTraceHeader"])
+    assert "Attributes" not in message
+
+
+async def test_a_trace_as_an_attribute_comes_before_the_requests() -> None:
+    cloud = SqsCloud()
+    await cloud.create()
+    client = Client(cloud, "sqs")
+    client.headers["x-amzn-trace-id"] = "Root=1-2-3"
+    given = {"AWSTraceHeader": {"DataType": "String", "StringValue": "Root=own"}}
+    entries = [{"Id": "a", "MessageBody": "a", "MessageSystemAttributes": given}, {"Id": "b", "MessageBody": "b"}]
+    answer = await client.call("SendMessageBatch", QueueUrl=url("q"), Entries=entries)
+    assert ["MD5OfMessageSystemAttributes" in one for one in answer["Successful"]] == [True, False]
+    found = {one["Body"]: one["Attributes"] for one in await cloud.receive(AttributeNames=["AWSTraceHeader"])}
+    assert found == {"a": {"AWSTraceHeader": "Root=own"}, "b": {"AWSTraceHeader": "Root=1-2-3"}}

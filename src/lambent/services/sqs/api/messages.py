@@ -15,6 +15,7 @@ from ..model import BODY_BYTES_MAX, SHELVES_SHARED, Queue
 from ..service import SHELF, group_shelf, lock_free_shelf, lock_shelves, on_queue, place_of, queue_in
 from .locks import lock_handles
 
+_TRACE_LENGTH_MAX: Final = 1024
 _BATCH_LENGTH: Final = "One or more parameters cannot be validated."
 
 
@@ -34,8 +35,9 @@ def _shelf(queue: Queue, req: dict[str, Any], group: str) -> int:
 
 
 def _heard(ctx: Context) -> str:
-    """The trace that the sender's request belongs to: SQS passes it on to receivers."""
-    return "" if ctx.request is None else ctx.request.headers.get("x-amzn-trace-id", "")
+    """The trace that the sender's request belongs to, which SQS passes on to receivers; empty for what is none."""
+    text = "" if ctx.request is None else ctx.request.headers.get("x-amzn-trace-id", "")
+    return text if len(text) <= _TRACE_LENGTH_MAX and text.isascii() and text.isprintable() else ""
 
 
 @on_queue("write", locks=_lock_for_send)
