@@ -111,9 +111,11 @@ def test_headers_of_a_rest_response() -> None:
 
 def test_addresses_are_filled_and_keep_within_what_they_show() -> None:
     filled = parameters.filled
-    assert filled("http://h/a/{id}?x={q}", {"id": "b/c?d#e", "q": "1 &y=3"}) == "http://h/a/b%2Fc%3Fd%23e?x=1%20%26y%3D3"
+    assert (
+        filled("http://h/a/{id}?x={q}", {"id": "b/c?d#e", "q": "1 &y=3"}) == "http://h/a/b%2Fc%3Fd%23e?x=1%20%26y%3D3"
+    )
     assert filled("http://h/{proxy}/{all+}/{none}", {"proxy": "a/b", "all": "c/d é"}) == "http://h/a/b/c/d%20%C3%A9/"
-    for value_ in ("..", "../x", "a/../../b", "..\\x", ".", "a/./b"):
+    for value_ in ("..", "..;", "a/..;x=1/b", "../x", "a/../../b", "..\\x", ".", "a/./b"):
         for name in ("{id}", "{proxy}", "{proxy+}"):
             with pytest.raises(MappingError):
                 filled(f"http://h/{name}", {"id": value_, "proxy": value_})

@@ -118,3 +118,14 @@ async def test_what_a_backend_answers_to_a_callers_own_credentials_is_not_kept()
     refused = await signed(cloud, bob, "/k")
     assert refused.status == 403
     assert b"alice's own" not in bytes(refused.body)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "path", ["/../x", "/a/..", "/%2e%2e/x", "/a/.%2E/x", "/a%5c..%5cx", "/a\\..\\x", "/..;/x", "/a/..;v=1/x", "/.;/x"]
+)
+async def test_a_path_that_some_server_takes_for_another_leads_nowhere(path: str) -> None:
+    making, backend = await backed("HTTP_PROXY", "http://backend.example/public/{proxy}", path="/{proxy+}")
+    assert (await making.ask("POST", path)).status == 403
+    assert not backend.calls
+    for fine in ("/a..b", "/...", "/a;..", "/.well-known/x"):
+        assert (await making.ask("POST", fine)).status == 200

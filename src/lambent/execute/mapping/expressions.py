@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from . import sources
 from .errors import MappingError
+from .parameters import climbs
 from .scope import Multi, Scope
 
 BODY_BYTES_MAX: Final = 100 * 1024
@@ -191,6 +192,6 @@ def _checked_path(path: str) -> str:
     meant = path
     for _ in range(_UNESCAPED_MAX):
         meant = unquote(meant)
-    if any(step in (".", "..") for step in meant.replace("\\", "/").split("/")):
+    if climbs(meant):
         raise MappingError("a path that leads elsewhere")
     return path if path.startswith("/") else f"/{path}"

@@ -149,6 +149,12 @@ def _host(template: str) -> re.Pattern[str]:
     return re.compile(_LABELS.join(re.escape(piece) for piece in _VARIABLE.split(template)[::2]))
 
 
+def climbs(path: str) -> bool:
+    """Whether a path without its escapes has a step `.` or `..`, as some server takes it: with backslashes for slashes,
+    or with parameters of its own (`..;a=1`)."""
+    return any(step.partition(";")[0] in (".", "..") for step in path.replace("\\", "/").split("/"))
+
+
 def filled(address: str, values: Mapping[str, str]) -> str:
     """An integration's address with `{name}` and `{name+}` replaced, percent-encoded; a name without a value is empty.
     A value in the address's query stays one value: it adds no further parameters.
@@ -164,7 +170,7 @@ def filled(address: str, values: Mapping[str, str]) -> str:
         if match.start() > query:
             return quote(text, safe="/-._~!$'()*,:@")
         greedy = match[0].endswith("+}") or match[1] == "proxy"
-        if any(step in (".", "..") for step in text.replace("\\", "/").split("/")):
+        if climbs(text):
             raise MappingError(f"the path parameter {match[1]} leads elsewhere")
         return quote(text, safe="/-._~!$&'()*+,;=:@" if greedy else "-._~!$&'()*+,;=:@")
 

@@ -22,6 +22,7 @@ from lambent.blobs.errors import BlobsUnreachable
 from lambent.contracts.http import BodyBroken, BodyTooLarge, BytesBody, Response
 from lambent.kv.errors import StoreUnreachable
 
+from ..mapping import parameters
 from . import admission, authorization, caching, compression, integrations, logs, validation, variables
 from .exchange import Answer, Exchange
 from .headers import clean
@@ -82,10 +83,7 @@ def route(x: Exchange) -> None:
 def climbs(path: str) -> bool:
     """Whether a path has a segment `.` or `..`, escaped or not: such a path means another one to some backends than to
     the policies that were asked about it, so it leads nowhere."""
-    if "." not in path and "%2" not in path:
-        return False
-    steps = unquote(path).replace("\\", "/").split("/")
-    return "." in steps or ".." in steps
+    return ("." in path or "%2" in path) and parameters.climbs(unquote(path))
 
 
 async def receive(x: Exchange) -> None:
