@@ -9,18 +9,19 @@ import copy
 import datetime
 import json
 from functools import cache
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import botocore.auth
-from botocore.awsrequest import create_request_object, prepare_request_dict
+from botocore.awsrequest import HeadersDict, create_request_object, prepare_request_dict
 from botocore.credentials import Credentials
 from botocore.loaders import Loader
 from botocore.model import ServiceModel
 from botocore.parsers import create_parser
 from botocore.serialize import create_serializer
 
-from lambent.contracts.http import BytesBody, Request
+from lambent.contracts.http import BytesBody, FileSlice, Request, Response
 from lambent.model.load import OVERLAYS
 from tests.support import REGION, TestCloud
 
@@ -40,7 +41,8 @@ class Client:
     """A client of one service: `await Client(cloud, "sqs").call("ListQueues")`; `protocol` is the model's unless given.
 
     `call` returns the answer without its metadata and raises `Refused`; `error` returns the error's answer, and its
-    status as `Status`. `status` is the status of the last answer; `headers` are sent with each request.
+    status as `Status`. `status` is the status of the last answer; `headers` are sent with each request. A body that
+    streams is here as bytes.
     """
 
     def __init__(self, cloud: TestCloud, service: str, protocol: str = "", region: str = REGION) -> None:
@@ -54,12 +56,15 @@ class Client:
         """The answer of an operation that succeeds."""
         described = self._model.operation_model(operation)
         response = await self._cloud.front(self.request(operation, **params))
-        body = response.body
-        data = bytes(body) if isinstance(body, bytes | bytearray | memoryview) else b"".join([p async for p in body])  # type: ignore[union-attr]
+        data = await drained(response)
         self.status = response.status
-        headers = _Headers((name, str(value)) for name, value in response.headers)
-        parser, raw = create_parser(self._protocol), {"body": data, "headers": headers, "status_code": self.status}
+        streams = described.has_streaming_output and self.status < 300
+        headers = HeadersDict([(name, str(value)) for name, value in response.headers])
+        raw = {"body": b"" if streams else data, "headers": headers, "status_code": self.status}
+        parser = create_parser(self._protocol)
         parsed: dict[str, Any] = parser.parse(raw, described.output_shape)
+        if streams:
+            parsed[described.output_shape.serialization["payload"]] = data
         if self.status >= 300:
             shape = self._model.shape_for_error_code(parsed["Error"].get("Code"))
             parsed.update(parser.parse(raw, shape) if shape is not None else {})
@@ -91,7 +96,8 @@ class Client:
 
         with mock.patch.object(botocore.auth, "get_current_datetime", now, create=True):
             name = SIGNING.get(self._service, self._service)
-            botocore.auth.SigV4Auth(Credentials("test", "test"), name, self._region).add_auth(made)
+            signer = botocore.auth.S3SigV4Auth if name == "s3" else botocore.auth.SigV4Auth
+            signer(Credentials("test", "test"), name, self._region).add_auth(made)
         prepared = made.prepare()
         path, _, query = f"/{prepared.url.split('/', 3)[3]}".partition("?")
         headers = {
@@ -103,11 +109,16 @@ class Client:
         return Request(prepared.method, path, query, {"host": HOST, **headers, **self.headers}, BytesBody(data))
 
 
-class _Headers(dict[str, str]):
-    """Headers whose names botocore asks for in any case."""
+async def drained(response: Response) -> bytes:
+    """A response's body, whole."""
+    body = response.body
+    if isinstance(body, FileSlice):
+        return _part(body)
+    return bytes(body) if isinstance(body, bytes | bytearray | memoryview) else b"".join([p async for p in body])
 
-    def get(self, name: str, default: Any = None) -> Any:
-        return super().get(name.lower(), default)
+
+def _part(file: FileSlice) -> bytes:
+    return Path(file.path).read_bytes()[file.offset : file.offset + file.length]
 
 
 @cache

@@ -11,10 +11,11 @@ from xml.etree import ElementTree
 import pytest
 
 from lambent.contracts.http import Response
+from tests.client import drained
 from tests.execute.rest.making import header, role
 
 from .building import MEDIA, Building
-from .wire import Of, drained, patch
+from .wire import Of, patch
 
 pytestmark = pytest.mark.slow
 ENCODED = b"H4sIABRs7mMC/0vOzy0oSi0uTk1RSEksSdRRKM7IL81JUUhKVcjMK0vMyUxRCA1x07VQKC4pysxLBwC4ORBXLwAAAA=="

@@ -4,23 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode
 
-import botocore.session
-from botocore.awsrequest import HeadersDict
-from botocore.parsers import create_parser
-from botocore.serialize import create_serializer
-
-from lambent.contracts.caller import Credential, root
-from lambent.contracts.http import BytesBody, FileSlice, Request, Response
-from lambent.execute import sessions
+from lambent.contracts.http import BytesBody, Request, Response
 from lambent.execute.testing import TestingRoom
-from tests.support import ACCOUNT, REGION, TestCloud
+from tests.client import Client, Refused
+from tests.support import TestCloud
 
-_SESSION = botocore.session.Session()
-_OWNER = Credential(access_key="test", secret="test", caller=root(ACCOUNT))
 NO_API = "Invalid API identifier specified 000000000000:"
 
 Answer = tuple[int, dict[str, Any]]
@@ -92,7 +82,7 @@ def patch(op: str, path: str | None = None, value: str | None = None, source: st
 
 
 class Wire:
-    """Make one inside a running loop. `ask` calls an operation, `get` and `send` a stage of an API."""
+    """Make one inside a running loop. `ask` calls an operation, `send` a stage of an API."""
 
     def __init__(self) -> None:
         self.cloud = TestCloud()
@@ -101,33 +91,12 @@ class Wire:
     async def ask(self, operation: str, /, **params: Any) -> Answer:
         """What an operation answers (of API Gateway, or `s3.PutObject`); nothing validates the parameters here."""
         service, _, name = operation.rpartition(".")
-        service = service or "apigateway"
-        model = _SESSION.get_service_model(service)
-        called = model.operation_model(name)
-        protocol = model.metadata["protocol"]
-        made = create_serializer(protocol, include_validation=False).serialize_to_request(params, called)
-        body = made["body"] if isinstance(made["body"], bytes) else str(made["body"]).encode()
-        if isinstance(made["body"], Mapping):
-            body = urlencode(made["body"]).encode()
-        headers = {name.lower(): str(value) for name, value in dict(made["headers"]).items()}
-        headers["host"] = f"{service}.{REGION}.amazonaws.com"
-        path, _, query = made["url_path"].partition("?")
-        more = urlencode([(name, value) for name, value in _pairs(made["query_string"])])
-        request = Request(made["method"], path, "&".join(filter(None, (query, more))), headers, BytesBody(body))
-        sessions.sign(request, _OWNER, REGION, model.signing_name, self.cloud.clock)
-        answer = await self.cloud.front(request)
-        body = await drained(answer)
-        streams = called.has_streaming_output and answer.status < 300
-        given = {"status_code": answer.status, "headers": HeadersDict(answer.headers), "body": b"" if streams else body}
-        parser = create_parser(protocol)
-        parsed: dict[str, Any] = parser.parse(given, called.output_shape)  # type: ignore[arg-type]
-        if answer.status >= 300 and parsed.get("Error", {}).get("Code"):
-            error = model.shape_for_error_code(parsed["Error"]["Code"])
-            parsed |= parser.parse(given, error) if error is not None else {}
-        parsed.pop("ResponseMetadata", None)
-        if streams:
-            parsed[called.output_shape.serialization["payload"]] = body
-        return answer.status, parsed
+        client = Client(self.cloud, service or "apigateway")
+        try:
+            said = await client.call(name, **params)
+        except Refused as refused:
+            said = refused.answer
+        return client.status, said
 
     async def made(self, operation: str, /, **params: Any) -> dict[str, Any]:
         """What an operation answers that must succeed."""
@@ -154,23 +123,3 @@ class Wire:
         named = {name.lower(): value for name, value in sent.items()}
         lines = [f"{name}: {value}" for name, value in sent.items()]
         return await self.cloud.front(Request(verb, full, query, named, BytesBody(body), lines=lines))
-
-
-async def drained(answer: Response) -> bytes:
-    """An answer's body, whole."""
-    body = answer.body
-    if isinstance(body, FileSlice):
-        return _read(body)
-    return body if isinstance(body, bytes) else b"".join([piece async for piece in body])
-
-
-def _read(part: FileSlice) -> bytes:
-    return Path(part.path).read_bytes()[part.offset : part.offset + part.length]
-
-
-def _pairs(query: Any) -> list[tuple[str, str]]:
-    found = []
-    for name, value in dict(query).items():
-        for one in value if isinstance(value, list) else [value]:
-            found.append((name, str(one)))
-    return found
