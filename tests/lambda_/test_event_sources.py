@@ -327,3 +327,12 @@ def test_mappings_have_tags() -> None:
         assert message == f"Event source mapping not found: {gone}"
 
     with_queue(body)
+
+
+@pytest.mark.parametrize("kind", ["layer", "capacity-provider"])
+def test_what_has_no_tags_yet_is_named(kind: str) -> None:
+    async def body(cloud: PollingCloud) -> None:
+        with pytest.raises(NotBuilt, match=f"tags of a {kind} yet"):
+            await cloud.call("lambda", "ListTags", Resource=f"arn:aws:lambda:{REGION}:{ACCOUNT}:{kind}:x")
+
+    run(body)

@@ -91,10 +91,8 @@ def _tag_checks(action: str) -> Any:
 def _tagged(resource: str) -> Ref:
     target = from_arn(resource)
     if target is None:
-        raise NotBuilt(
-            f"Lambent has not built tags of {resource.split(':')[5:6] or [resource]} yet; functions and event source "
-            "mappings have them."
-        )
+        kind = resource.split(":")[5]  # the model's pattern has seen to it that there is one
+        raise NotBuilt(f"Lambent has not built tags of a {kind} yet; functions and event source mappings have them.")
     if target.qualifier:
         raise InvalidParameterValueException(
             "Tags on function aliases and versions are not supported. Please specify a function ARN."
