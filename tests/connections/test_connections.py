@@ -127,11 +127,24 @@ def test_410_for_who_is_gone(method: str) -> None:
     async def main() -> None:
         room = await chat()
         ann = await room.connect()
-        assert code(await ask(room, method, "never-there=", b"x")) == (410, "GoneException")
+        assert code(await ask(room, method, "never-there-was=", b"x")) == (410, "GoneException")
         await gone(ann)
         assert code(await ask(room, method, ann.id, b"x")) == (410, "GoneException")
         assert await room.cloud.store.read(keys.connections.scan) == []
         assert await room.cloud.store.read(keys.of_node.scan) == []
+
+    run(main())
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+def test_what_can_be_no_id_is_said_so(method: str) -> None:
+    async def main() -> None:
+        room = await chat()
+        for id in ("abc", "L0SM9cOFvHcCIhw", "L0SM9cOFvHcCIhw==", "L0SM9cOFvHcCIh!="):
+            response = await ask(room, method, id, b"x")
+            assert code(response) == (400, "BadRequestException")
+            assert isinstance(response.body, bytes)
+            assert orjson.loads(response.body)["message"] == f"Invalid connectionId: {id}"
 
     run(main())
 

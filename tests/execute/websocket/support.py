@@ -125,9 +125,9 @@ class Client:
         self.line.session.received(self.line.client.send(events.Ping(b"there?")))
         await settle()
 
-    async def close(self, code: int | None = 1000) -> None:
+    async def close(self, code: int | None = 1000, reason: str | None = None) -> None:
         """Say goodbye."""
-        goodbye = events.CloseConnection(code) if code else events.CloseConnection(CloseReason.NO_STATUS_RCVD)
+        goodbye = events.CloseConnection(code, reason) if code else events.CloseConnection(CloseReason.NO_STATUS_RCVD)
         self.line.session.received(self.line.client.send(goodbye))
         await settle()
 

@@ -98,6 +98,7 @@ def test_plain_requests_are_asked_to_upgrade() -> None:
         chat = await chat_with()
         response = await chat.answer(chat.request(upgrade="", connection="close"))
         assert response.status == 426
+        assert ("x-amzn-errortype", "BadRequestException") in response.headers
         assert ("Upgrade", "websocket") in response.headers
         assert chat.functions.called == []
 

@@ -241,7 +241,9 @@ def test_binary_frames_are_refused_as_aws_does() -> None:
         assert client.goodbye == 1003
         assert chat.functions.of("default") == []
         await client.close(1003)
-        assert chat.functions.of("disconnect")[0]["requestContext"]["disconnectStatusCode"] == 1003
+        context = chat.functions.of("disconnect")[0]["requestContext"]
+        assert context["disconnectStatusCode"] == 1003
+        assert context["disconnectReason"] == "Binary frames are not supported"
 
     run(main())
 
@@ -365,6 +367,10 @@ def test_a_broken_connection_is_told_too() -> None:
         assert event["requestContext"]["disconnectStatusCode"] == 1006
         silent = await chat.connect()
         await silent.close(None)
+        polite = await chat.connect()
+        await polite.close(4001, "time for tea")
+        context = chat.functions.of("disconnect")[2]["requestContext"]
+        assert (context["disconnectStatusCode"], context["disconnectReason"]) == (4001, "time for tea")
         assert chat.functions.of("disconnect")[1]["requestContext"]["disconnectStatusCode"] == 1005
 
     run(main())

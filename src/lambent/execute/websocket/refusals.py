@@ -35,7 +35,8 @@ class Refusal(Exception):
         body = {self.member: self.message}
         if connection_id:
             body |= {"connectionId": connection_id, "requestId": request_id}
-        kind = _NAMES.get(self.status, "InternalServerErrorException")
+        other = "BadRequestException" if self.status < 500 else "InternalServerErrorException"
+        kind = _NAMES.get(self.status, other)
         headers = [("content-type", "application/json"), ("x-amzn-requestid", request_id), ("x-amzn-errortype", kind)]
         return Response(self.status, [*headers, *self.headers], orjson.dumps(body))
 

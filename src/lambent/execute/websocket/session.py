@@ -25,6 +25,7 @@ GOODBYE_S: Final = 3
 _REASONS: Final = {
     1000: "Connection Closed Normally",
     1001: "Going away",
+    1003: "Binary frames are not supported",
     1005: "Client-side close frame status not set",
     1006: "Connection Closed Abnormally",
     1009: "Message too big",
@@ -67,6 +68,7 @@ class Session:
         "_leaving",
         "_line",
         "_over",
+        "_reason",
         "_receiver",
         "about",
         "active_ms",
@@ -84,6 +86,7 @@ class Session:
         self._early: list[bytes] = []
         self._in_flight = 0
         self._code = 0
+        self._reason = ""
         self._over = False
         self._leaving = False
         self._answered = False
@@ -115,8 +118,9 @@ class Session:
                 case Ping(data=payload):
                     if not self.ending and line.unsent <= CLIENT_BYTES_MAX:
                         line.write(websocket.pong(payload))
-                case Closed(code=code):
-                    self._code = self._code or code
+                case Closed(code=code, reason=reason):
+                    if not self._code:
+                        self._code, self._reason = code, reason
                     if not self.ending:
                         self.ending = True
                         line.write(websocket.close(code))
@@ -145,7 +149,7 @@ class Session:
 
     async def _leave(self) -> None:
         try:
-            await self._keeper.gone(self, self._code, _REASONS.get(self._code, ""))
+            await self._keeper.gone(self, self._code, self._why(self._code))
         finally:
             self._leaving = False
             if self._line is not None and self._answered:
@@ -156,7 +160,11 @@ class Session:
         if not self._over:
             code = self._code or websocket.ABNORMAL
             self._forget()
-            self._keeper.start(self._keeper.gone(self, code, _REASONS.get(code, "")))
+            self._keeper.start(self._keeper.gone(self, code, self._why(code)))
+
+    def _why(self, code: int) -> str:
+        """What $disconnect is told: what the client gave as its reason, or what the code says."""
+        return self._reason or _REASONS.get(code, "")
 
     def _forget(self) -> None:
         """Nothing more happens here; who keeps it is told once."""
@@ -206,7 +214,7 @@ class Session:
         if self.ending:
             return
         if not text:
-            self.end(websocket.UNSUPPORTED_DATA, "Binary frames are not supported")
+            self.end(websocket.UNSUPPORTED_DATA, _REASONS[websocket.UNSUPPORTED_DATA])
             return
         self._in_flight += 1
         self._keeper.start(self._keeper.message(self, message))

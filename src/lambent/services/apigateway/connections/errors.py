@@ -9,6 +9,13 @@ class GoneException(ServiceError):
     """The client is not connected (any more)."""
 
 
+class BadRequestException(ServiceError):
+    """What is in the place of a connection's id can be none."""
+
+    def __init__(self, id: str) -> None:
+        super().__init__(f"Invalid connectionId: {id}")
+
+
 class ForbiddenException(ServiceError):
     """There is no such API or stage, or none was named."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import re
 from typing import Final
 
 import msgspec
@@ -44,6 +45,10 @@ class Queued(msgspec.Struct, frozen=True, kw_only=True):
 
     data: bytes = b""
     code: int = 0
+
+
+ID: Final = re.compile(r"[A-Za-z0-9_-]{15}=")
+"""What connection ids look like."""
 
 
 def new_id(ids: Ids) -> str:

@@ -15,8 +15,8 @@ from lambent.kit import Check, Context
 from ...common import domains, ids
 from ...common.addresses import LABEL, PATH_PREFIX
 from ...v2 import keys as v2
-from ..errors import ForbiddenException, PayloadTooLargeException
-from ..model import MESSAGE_BYTES_MAX
+from ..errors import BadRequestException, ForbiddenException, PayloadTooLargeException
+from ..model import ID, MESSAGE_BYTES_MAX
 from ..service import connections
 from ..switchboard import switchboard
 
@@ -61,8 +61,10 @@ def _authorize(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[Check]:
     return [Check(_ACTION, resource, resource_account=found.account)]
 
 
-async def _address(ctx: Context) -> tuple[str, str]:
-    """Where the request is addressed to, which authorization has found to be there."""
+async def _address(ctx: Context, id: str) -> tuple[str, str]:
+    """Where a request about the connection `id` is addressed to, which authorization has found to be there."""
+    if not ID.fullmatch(id):
+        raise BadRequestException(id)
     found = spot(ctx.request) if ctx.request is not None else None
     if found is not None:
         return found
@@ -72,7 +74,7 @@ async def _address(ctx: Context) -> tuple[str, str]:
 @connections.operation(tx="none", authorize=_authorize)
 async def post_to_connection(ctx: Context, req: dict[str, Any]) -> None:
     """Send a message to a client."""
-    api, stage = await _address(ctx)
+    api, stage = await _address(ctx, req["ConnectionId"])
     data = bytes(req["Data"])
     if len(data) > MESSAGE_BYTES_MAX:
         raise PayloadTooLargeException
@@ -82,7 +84,7 @@ async def post_to_connection(ctx: Context, req: dict[str, Any]) -> None:
 @connections.operation(tx="none", authorize=_authorize)
 async def get_connection(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     """Since when a client is connected, when it was last active, and from where it came."""
-    api, stage = await _address(ctx)
+    api, stage = await _address(ctx, req["ConnectionId"])
     found = await switchboard(ctx.cloud).find(api, stage, req["ConnectionId"])
     return {
         "ConnectedAt": datetime.fromtimestamp(found.connected_ms / 1000, UTC),
@@ -94,5 +96,5 @@ async def get_connection(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
 @connections.operation(tx="none", authorize=_authorize)
 async def delete_connection(ctx: Context, req: dict[str, Any]) -> None:
     """Disconnect a client."""
-    api, stage = await _address(ctx)
+    api, stage = await _address(ctx, req["ConnectionId"])
     await switchboard(ctx.cloud).end(api, stage, req["ConnectionId"])
