@@ -52,7 +52,7 @@ def _sends(queue: str) -> Callable[[str], list[bytes]]:
     headers = {"Content-Type": _TYPE, "X-Amz-Target": "AmazonSQS.SendMessage"}
 
     def requests(url: str) -> list[bytes]:
-        where = f"{url}/000000000000/{queue}"
+        where = client("sqs", url).get_queue_url(QueueName=queue)["QueueUrl"]
         bodies = (json.dumps({"QueueUrl": where, "MessageBody": BODY}).encode() for _ in range(KEYS))
         return [sign("sqs", "POST", f"{url}/", body, headers) for body in bodies]
 
@@ -120,7 +120,8 @@ def cycles(server: Server, seconds: int) -> list[list[str]]:
 
 def _row(server: Server, name: str, queue: str, seconds: int) -> list[str]:
     before = cpu_s(server.pid)
-    taken_ms = asyncio.run(_cycle_all(server.url, queue, seconds))
+    where = client("sqs", server.url).get_queue_url(QueueName=queue)["QueueUrl"]
+    taken_ms = asyncio.run(_cycle_all(server.url, where, seconds))
     spent_s = cpu_s(server.pid) - before
     cost_us = spent_s / len(taken_ms) * 1e6
     taken_ms.sort()
@@ -130,8 +131,8 @@ def _row(server: Server, name: str, queue: str, seconds: int) -> list[str]:
     return [name, *cells, f"{statistics.median(taken_ms):.2f}", f"{p99:.2f}", "a cycle is three requests"]
 
 
-async def _cycle_all(url: str, queue: str, seconds: int) -> list[float]:
-    """Cycles on all connections for some seconds; how long each took."""
+async def _cycle_all(url: str, where: str, seconds: int) -> list[float]:
+    """Cycles on all connections for some seconds, with the queue whose URL is `where`; how long each took."""
     until = time.perf_counter() + seconds
     parts = urlsplit(url)
     taken_ms: list[float] = []
@@ -139,7 +140,6 @@ async def _cycle_all(url: str, queue: str, seconds: int) -> list[float]:
     async def work() -> None:
         streams = await asyncio.open_connection(parts.hostname, parts.port)
         connection = _Connection(*streams, parts.netloc)
-        where = f"{url}/000000000000/{queue}"
         while time.perf_counter() < until:
             started = time.perf_counter()
             await connection.call("SendMessage", QueueUrl=where, MessageBody=BODY)

@@ -24,7 +24,7 @@ def handler(event, context):
             ExpressionAttributeValues={":one": 1},
         )
 """
-SLOW_KEEPER = KEEPER + "    import time; time.sleep(20)\n"
+SLOW_KEEPER = KEEPER + "    import time; time.sleep(8)\n"
 """Writes, and then has not succeeded yet for a long time."""
 
 
@@ -61,8 +61,8 @@ def test_a_message_that_was_not_deleted_when_the_node_died_comes_again(tmp_path:
     node = Node(tmp_path / "cloud").start()
     try:
         table(node, "kept")
-        url, arn = queue(node, "jobs", VisibilityTimeout="30")
-        create(node, "keeper", SLOW_KEEPER, Timeout=25, Role=role(node, "keeping", *POLLING))
+        url, arn = queue(node, "jobs", VisibilityTimeout="12")
+        create(node, "keeper", SLOW_KEEPER, Timeout=10, Role=role(node, "keeping", *POLLING))
         node.client("lambda").create_event_source_mapping(FunctionName="keeper", EventSourceArn=arn)
         node.client("sqs").send_message(QueueUrl=url, MessageBody="job")
         eventually(lambda: kept(node) == {"job": 1})
