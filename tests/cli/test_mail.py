@@ -6,7 +6,9 @@ import json
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from lambent.cli import mail
 from lambent.cli.mail import written
 
 LINK = "http://127.0.0.1:4566/confirmUser?client_id=c&user_name=me"
@@ -42,3 +44,22 @@ def test_a_link_stands_once(body: str, name: str, link: str) -> None:
     text = "\n".join(lines)
     assert text.count("http") == text.count(link) == 1
     assert "Token: " not in text
+
+
+@pytest.mark.parametrize("before", [True, False])
+@pytest.mark.parametrize("command", [["list"], ["show", "7"]])
+def test_options_may_stand_before_the_command(
+    monkeypatch: pytest.MonkeyPatch, command: list[str], before: bool
+) -> None:
+    asked: list[tuple[str, str]] = []
+
+    def ask(endpoint: str, path: str, region: str, method: str = "GET") -> dict[str, Any]:
+        asked.append((endpoint, region))
+        return {"letters": []} if path.startswith("?") else letter("Hello")
+
+    monkeypatch.setattr(mail, "_ask", ask)
+    options = ["--endpoint", "http://127.0.0.1:1", "--region", "eu-west-1", "--json"]
+    done = CliRunner().invoke(mail.app, [*options, *command] if before else [*command, *options])
+    assert done.exit_code == 0, done.output
+    assert asked == [("http://127.0.0.1:1", "eu-west-1")]
+    json.loads(done.output)

@@ -36,6 +36,10 @@ def mail(
     """The newest letters; the same as `lambent mail list`."""
     if context.invoked_subcommand is None:
         list_letters(as_json=as_json, endpoint=endpoint, region=region)
+    else:
+        # What stands before the command is meant for it.
+        given = {"as_json": as_json, "endpoint": endpoint, "region": region}
+        context.default_map = {context.invoked_subcommand: given}
 
 
 @app.command("list")
