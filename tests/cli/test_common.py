@@ -50,3 +50,13 @@ def test_a_cloud_on_every_address_is_found_on_loopback(
 ) -> None:
     monkeypatch.setattr(common, "running_node", lambda folder: {"pid": 7, "endpoint": said})
     assert common.find_endpoint(None, tmp_path) == found
+
+
+def test_commands_go_where_awss_own_tools_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(common, "running_node", lambda folder: {"pid": 7, "endpoint": "http://127.0.0.1:1"})
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:2/")
+    assert common.find_endpoint("http://127.0.0.1:3") == "http://127.0.0.1:3"
+    assert common.find_endpoint(None) == "http://127.0.0.1:2"
+    assert common.find_endpoint(None, tmp_path) == "http://127.0.0.1:1"
+    monkeypatch.delenv("AWS_ENDPOINT_URL")
+    assert common.find_endpoint(None) == "http://127.0.0.1:1"

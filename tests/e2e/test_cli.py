@@ -53,7 +53,7 @@ def test_up_in_the_background_status_env_and_down(tmp_path: Path) -> None:
         assert "already runs" in again.stderr
     finally:
         assert "stopped" in lambent("down", data=data).stdout
-    assert lambent("status", data=data).returncode == 3
+    assert lambent("status", "--endpoint", url, data=data).returncode == 3
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,11 @@ DataOption = Annotated[
 ]
 EndpointOption = Annotated[
     str | None,
-    typer.Option("--endpoint", envvar="LAMBENT_ENDPOINT", help="Address of the cloud (default: the running one's)."),
+    typer.Option(
+        "--endpoint",
+        envvar="LAMBENT_ENDPOINT",
+        help="The cloud's address (default: AWS_ENDPOINT_URL, else the running one's).",
+    ),
 ]
 StoreOption = Annotated[
     str,
@@ -99,9 +103,15 @@ def _is_ours(pid: int) -> bool:
 
 
 def find_endpoint(endpoint: str | None, data: Path | None = None) -> str:
-    """The address given, else the running node's, else the default one."""
-    if endpoint:
-        return endpoint.rstrip("/")
+    """The address given, else AWS_ENDPOINT_URL, as AWS's own tools have it, else that of the cloud on the data folder;
+    a folder that was named goes before the environment."""
+    if endpoint is None and data is None:
+        endpoint = os.environ.get("AWS_ENDPOINT_URL")
+    return endpoint.rstrip("/") if endpoint else own_endpoint(data)
+
+
+def own_endpoint(data: Path | None = None) -> str:
+    """The address of the node that runs on the data folder, else the default one."""
     node = running_node(data_folder(data))
     if node is None:
         return DEFAULT_ENDPOINT
@@ -168,6 +178,6 @@ def client(service: str, endpoint: str, region: str) -> Any:
     config = Config(retries={"max_attempts": 2}, s3={"addressing_style": "path"}, read_timeout=900)
     own = authority() if endpoint.startswith("https://") else None
     # What the environment says to trust is meant for other clouds, when this is the one on our own data folder.
-    if own is not None and (endpoint == find_endpoint(None) or not os.environ.get("AWS_CA_BUNDLE")):
+    if own is not None and (endpoint == own_endpoint() or not os.environ.get("AWS_CA_BUNDLE")):
         keys["verify"] = str(own)
     return session.client(service, endpoint_url=endpoint, config=config, **keys)  # type: ignore[call-overload]
