@@ -44,6 +44,8 @@ _OWN: Final = frozenset(
     )
 )
 """Headers of the connection, which are the client's own."""
+_SENT: Final = frozenset(("host", "trailer", "upgrade"))
+"""Those of them that a caller may set, for they change nothing of how this client speaks."""
 
 
 class Unreachable(Exception):
@@ -74,8 +76,8 @@ class Request(NamedTuple):
     """What is asked. `headers` may repeat a name; those of the connection (Host, Content-Length, ...) are left out. A
     URL may carry `user:password@`. `verified` False accepts any certificate, for integrations that say so;
     `says_keep_alive` sends the header that only says what HTTP/1.1 does anyway, for senders that are known for it;
-    `identity` is shown to servers that ask for a certificate; `host` stands in the Host header in place of the URL's
-    host, which is still the one that is asked."""
+    `identity` is shown to servers that ask for a certificate; `own` are headers of the connection that are sent all the
+    same (Host, Trailer, Upgrade): a Host stands in place of the URL's, whose host is still the one that is asked."""
 
     method: str
     url: str
@@ -84,7 +86,7 @@ class Request(NamedTuple):
     verified: bool = True
     says_keep_alive: bool = False
     identity: Identity | None = None
-    host: str = ""
+    own: Iterable[tuple[str, str]] = ()
 
 
 class Answer(NamedTuple):
@@ -137,10 +139,10 @@ def fields(request: Request, authorization: str) -> list[tuple[str, str]]:
             raise ValueError(f"{name[:100]!r} is not a header")
         if name.lower() not in _OWN:
             found.append((name, value))
-    if request.host:
-        if _BROKEN.search(request.host):
-            raise ValueError("Host is not a header")
-        found.append(("Host", request.host))
+    for name, value in request.own:
+        if name.lower() not in _SENT or _BROKEN.search(value):
+            raise ValueError(f"{name[:100]!r} is not a header to send")
+        found.append((name, value))
     if request.says_keep_alive:
         found.append(("Connection", "Keep-Alive"))
     if authorization and not any(name.lower() == "authorization" for name, _ in found):

@@ -72,6 +72,8 @@ MAPPED = {
     "Range": "bytes=0-499",
     "Referer": "https://example.com/page",
     "Server": "https://example.com/page",
+    "Trailer": "user-agent",
+    "Upgrade": "HTTP/2.0",
     "User-Agent": "Override-Agent",
     "Warn": '110 anderson/1.3.37 "Response is stale"',
     "WWW-Authenticate": "Basic YWxhZGRpbjpvcGVuc2VzYW1l",

@@ -18,6 +18,7 @@ from ..refusals import JSON, Refusal, misconfigured
 from . import hops, uris
 
 _BODY_BYTES_MAX: Final = 10 * 1024 * 1024
+_MAPPABLE: Final = ("host", "trailer", "upgrade")
 _OWN_OF_PROXY: Final = frozenset(("x-amzn-trace-id", "content-encoding"))
 
 
@@ -86,10 +87,8 @@ async def _call(
     x.note(f"Sending request to {url}")
     cleaned = [(name, clean(value)) for name, value in headers]
     shown = await identity.shown(x.cloud, x.found.account, x.found.region, x.stage.client_certificate)
-    # A mapped Host is sent; the client's own is not, nor are other headers of the connection.
-    host = clean(next((values[-1] for name, values in made.headers.items() if name.lower() == "host"), ""))
     request = calling.Request(
-        verb, url, cleaned, made.body, verified=not integration.tls_insecure, identity=shown, host=host
+        verb, url, cleaned, made.body, verified=not integration.tls_insecure, identity=shown, own=_mapped(made)
     )
     try:
         answer = await calling.of(x.cloud).call(request, integration.timeout_ms / 1000, body_bytes_max=_BODY_BYTES_MAX)
@@ -105,6 +104,12 @@ async def _call(
     x.backend.status = answer.status
     x.note(f"Received response. Status: {answer.status}")
     return answer
+
+
+def _mapped(made: transform.Outgoing) -> list[tuple[str, str]]:
+    """Headers of the connection that mappings set: those are sent, the client's own are not."""
+    found = {name.lower(): (name, clean(values[-1])) for name, values in made.headers.items()}
+    return [found[name] for name in _MAPPABLE if name in found]
 
 
 def _plain(answer: calling.Answer) -> bytes:
