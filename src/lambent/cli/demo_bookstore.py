@@ -20,7 +20,7 @@ from rich.console import Console
 
 from . import runtimes
 from .common import Failure, authority, client, health
-from .demo_common import ensure_running, find_application, program, waiting
+from .demo_common import ensure_running, find_application, program, waiting, where
 from .deploy import deploy_template
 
 STACK = "bookstore"
@@ -48,7 +48,7 @@ def show(data: Path, region: str) -> None:
     store = Store(config, READER, password)
     with waiting(_console, "putting books on the shelves"):
         added = store.fill(source / "demo")
-    _tell(outputs, config, password, added, address)
+    _tell(outputs, config, password, added, address, where(data, address))
 
 
 def api_id(url: str) -> str:
@@ -199,13 +199,16 @@ class Store:
             time.sleep(POLL_S if waited else 0)
 
 
-def _tell(outputs: dict[str, str], config: dict[str, str], password: str, added: int, address: str) -> None:
+def _tell(
+    outputs: dict[str, str], config: dict[str, str], password: str, added: int, address: str, found: tuple[str, str]
+) -> None:
+    at, on = found
     print(f"\nThe book store is open{f', with {added} new books' if added else ''}.\n")
     print(f"website     {outputs['WebsiteUrl']}")
     print(f"            {address}/_aws/s3-website/{outputs['WebsiteBucket']}/  (where the name is not found)")
     print(f"API         {config['apiUrl']}/books")
     print(f"sign in     {READER}  {password}")
     print("\nTry it: search and sort; open a book; sign in, add a book with a cover of yours, and delete it again.")
-    print(f"Sign up with any address: the code comes to the built-in mailbox, `{program()} mail`.")
-    print(f"Take it away with `{program()} destroy --stack-name {STACK} --empty-buckets`.")
-    print(f"Lambent goes on running at {address}; stop it with `{program()} down`.")
+    print(f"Sign up with any address: the code comes to the built-in mailbox, `{program()} mail{at}`.")
+    print(f"Take it away with `{program()} destroy --stack-name {STACK} --empty-buckets{at}`.")
+    print(f"Lambent goes on running at {address}; stop it with `{program()} down{on}`.")

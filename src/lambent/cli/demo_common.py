@@ -12,7 +12,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from .common import Failure, find_endpoint, health, running_node
+from .common import Failure, data_folder, find_endpoint, health, running_node
 from .up import start_detached
 
 
@@ -33,6 +33,14 @@ def ensure_running(folder: Path) -> str:
         return address
     port = 4566 if health("http://127.0.0.1:4566") is None else 0
     return start_detached(folder, ["up", "--data", str(folder), "--port", str(port)])
+
+
+def where(folder: Path, address: str) -> tuple[str, str]:
+    """What commands need besides their names to find a cloud at `address`, and one on the data folder `folder`: nothing
+    where they look by themselves."""
+    if folder == data_folder(None):
+        return "", ""
+    return f" --endpoint {address}", f" --data {folder}"
 
 
 def program() -> str:

@@ -15,7 +15,7 @@ from rich.table import Table
 
 from . import runtimes
 from .common import Failure, client
-from .demo_common import ensure_running, find_application, program, waiting
+from .demo_common import ensure_running, find_application, program, waiting, where
 from .deploy import deploy_template
 
 STACK = "thumbnailer"
@@ -168,5 +168,6 @@ def _show(chain: Chain, address: str, outputs: dict[str, str], folder: Path) -> 
     _console.print()
     print(f"photograph  {chain.source}\n            {copy / PHOTOGRAPH}")
     print(f"thumbnail   {chain.thumbnail}\n            {copy / ('thumbnail-' + PHOTOGRAPH)}")
-    print(f"log         {program()} logs {outputs['FunctionName']}")
-    print(f"\nLambent goes on running at {address}; stop it with `{program()} down`.")
+    at, on = where(folder, address)
+    print(f"log         {program()} logs {outputs['FunctionName']}{at}")
+    print(f"\nLambent goes on running at {address}; stop it with `{program()} down{on}`.")
