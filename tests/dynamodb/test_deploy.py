@@ -120,3 +120,65 @@ def test_what_is_not_built_is_named() -> None:
         assert missing.value.code == "ResourceNotFoundException"
 
     run(scenario)
+
+
+GLOBAL = """
+Resources:
+  Table:
+    Type: AWS::DynamoDB::GlobalTable
+    Properties:
+      BillingMode: PAY_PER_REQUEST
+      AttributeDefinitions: [{AttributeName: id, AttributeType: S}]
+      KeySchema: [{AttributeName: id, KeyType: HASH}]
+      GlobalSecondaryIndexes:
+        - {IndexName: by-id, KeySchema: [{AttributeName: id, KeyType: HASH}], Projection: {ProjectionType: ALL}}
+      StreamSpecification: {StreamViewType: NEW_IMAGE}
+      Replicas:
+        - Region: us-east-1
+          GlobalSecondaryIndexes: [{IndexName: by-id}]
+          TableClass: STANDARD
+          Tags: [{Key: a, Value: b}]
+Outputs:
+  Name: {Value: !Ref Table}
+  Id: {Value: !GetAtt Table.TableId}
+  Stream: {Value: !GetAtt Table.StreamArn}
+"""
+
+
+def test_a_global_table_of_one_region_is_a_table() -> None:
+    async def scenario(c: Cloud) -> None:
+        await c.cfn("CreateStack", StackName="s", TemplateBody=GLOBAL)
+        assert await c.failures() == []
+        shown = outputs(await c.stack())
+        found = (await c.call("dynamodb", "DescribeTable", TableName=shown["Name"]))["Table"]
+        assert (found["TableId"], found["LatestStreamArn"]) == (shown["Id"], shown["Stream"])
+        tags = await c.call("dynamodb", "ListTagsOfResource", ResourceArn=found["TableArn"])
+        assert tags["Tags"] == [{"Key": "a", "Value": "b"}]
+        changed = GLOBAL.replace("TableClass: STANDARD", "DeletionProtectionEnabled: true")
+        await c.cfn("UpdateStack", StackName="s", TemplateBody=changed)
+        found = (await c.call("dynamodb", "DescribeTable", TableName=shown["Name"]))["Table"]
+        assert found["DeletionProtectionEnabled"] is True
+        await c.cfn("UpdateStack", StackName="s", TemplateBody=GLOBAL)
+        await c.cfn("DeleteStack", StackName="s")
+        assert (await c.call("dynamodb", "ListTables"))["TableNames"] == []
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "named"),
+    [
+        ("Region: us-east-1", "Region: eu-west-1", "replicas in other regions"),
+        ("      Replicas:", "      MultiRegionConsistency: STRONG\n      Replicas:", "MultiRegionConsistency"),
+        ("BillingMode: PAY_PER_REQUEST", "BillingMode: PROVISIONED", "BillingMode"),
+        ("TableClass: STANDARD", "KinesisStreamSpecification: {StreamArn: x}", "Replicas/KinesisStreamSpecification"),
+    ],
+)
+def test_what_is_not_built_of_global_tables_is_named(old: str, new: str, named: str) -> None:
+    async def scenario(c: Cloud) -> None:
+        assert old in GLOBAL
+        await c.cfn("CreateStack", StackName="s", TemplateBody=GLOBAL.replace(old, new))
+        assert any(named in line for line in await c.failures())
+        assert (await c.call("dynamodb", "ListTables"))["TableNames"] == []
+
+    run(scenario)

@@ -61,6 +61,7 @@ BUILT: Final[Mapping[str, str]] = {
     "AWS::Cognito::UserPoolResourceServer": "cognito",
     "AWS::Cognito::UserPoolUser": "cognito",
     "AWS::Cognito::UserPoolUserToGroupAttachment": "cognito",
+    "AWS::DynamoDB::GlobalTable": "dynamodb_global",
     "AWS::DynamoDB::Table": "dynamodb",
     "AWS::Events::ApiDestination": "events",
     "AWS::Events::Archive": "events",
