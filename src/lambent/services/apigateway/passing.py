@@ -25,7 +25,12 @@ def roles(imported: Imported) -> set[str]:
 
 def refuse_roles(ctx: Context, tx: Reader, imported: Imported) -> None:
     """Raise AccessDeniedException for the first role that the caller may not pass to API Gateway."""
-    for role in sorted(roles(imported)):
+    refuse(ctx, tx, roles(imported))
+
+
+def refuse(ctx: Context, tx: Reader, given: set[str]) -> None:
+    """As `refuse_roles`, for these roles."""
+    for role in sorted(given):
         check = pass_role(role, PRINCIPAL)
         conditions, account = check.conditions, check.resource_account
         decision = ctx.cloud.guard.decide(tx, ctx.caller, _ACTION, role, conditions, resource_account=account)

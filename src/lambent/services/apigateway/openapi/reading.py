@@ -9,12 +9,17 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from ..limits import RESOURCES_MAX, too_many
 from ..model import Authorizer, DocumentationPart, GatewayResponse, Method, Model, Validator
 from . import schemas, security
 from .document import is_v3, mapping, objects, texts, whole
 from .operations import Reading, methods
 
 BasePath = Literal["ignore", "prepend", "split"]
+PATH_CHARACTERS_MAX: Final = 8192
+ERRORS_MAX: Final = 1000
+_VARIABLE: Final = re.compile(r"\{([^{}]*)\}")
+_VARIABLE_CHARACTERS_MAX: Final = 300
 _X: Final = "x-amazon-apigateway-"
 _PART: Final = re.compile(r"^(\{[A-Za-z0-9._:-]+\+?\}|[A-Za-z0-9._:-]+)$")
 PART_RULE: Final = (
@@ -106,10 +111,18 @@ def base_path(document: dict[str, Any]) -> str:
     servers = objects(document.get("servers"))
     if not servers:
         return ""
-    url = str(servers[0].get("url", ""))
-    for name, variable in mapping(servers[0].get("variables")).items():
-        url = url.replace("{" + name + "}", str(mapping(variable).get("default", "")).strip("/"))
-    return urlsplit(url).path.strip("/")
+    variables = mapping(servers[0].get("variables"))
+
+    def value(match: re.Match[str]) -> str:
+        found = mapping(variables.get(match[1])).get("default", match[0])
+        return str(found).strip("/")[:_VARIABLE_CHARACTERS_MAX]
+
+    # Once: variables that stand in one another's values could make gigabytes of a line.
+    url = _VARIABLE.sub(value, str(servers[0].get("url", ""))[:PATH_CHARACTERS_MAX])
+    try:
+        return urlsplit(url).path.strip("/")
+    except ValueError:
+        raise ImportFailed(["Invalid URL of a server specified"], []) from None
 
 
 def _prefix(document: dict[str, Any], mode: BasePath) -> str:
@@ -128,14 +141,19 @@ def _resources(reading: Reading, prefix: str) -> dict[str, dict[str, Method]]:
         if given.startswith("x-"):
             continue
         path = "/" + (prefix + "/" + given.strip("/")).strip("/")
-        if not _grow(reading, found, path):
+        if len(path) > PATH_CHARACTERS_MAX:
+            reading.errors.append(f"Unable to create resource at path '{path[:100]}...': the path is too long.")
+        if len(reading.errors) > ERRORS_MAX:
+            break  # each names a path, and there may be a million of them
+        if len(path) > PATH_CHARACTERS_MAX or not _grow(reading, found, path):
             continue
         found[path] = {**found[path], **methods(reading, path, reading.resolve(item))}
     return found
 
 
 def _grow(reading: Reading, found: dict[str, dict[str, Method]], path: str) -> bool:
-    """Add a path and its parents; False, with an error noted, when a part of it cannot be."""
+    """Add a path and its parents; False, with an error noted, when a part of it cannot be. `LimitExceededException`
+    when there are more than an API may have: each is as long as all above it together."""
     grown = ""
     for part in path.strip("/").split("/") if path != "/" else ():
         if not _PART.match(part):
@@ -143,6 +161,8 @@ def _grow(reading: Reading, found: dict[str, dict[str, Method]], path: str) -> b
             return False
         grown += f"/{part}"
         found.setdefault(grown, {})
+        if len(found) > RESOURCES_MAX:
+            raise too_many("resources for this API", "resources")
     return True
 
 

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 import msgspec
 
+from ..openapi import reading
 from ..openapi.document import Unreadable, load, mapping, objects, resolve, texts
 from .errors import BadRequestException
 from .model import DEFAULT, Authorizer, Cors, Integration, Route
 
 _X: Final = "x-amazon-apigateway-"
+_PREFIX_CHARACTERS_MAX: Final = 512
 _VERBS: Final = ("get", "put", "post", "delete", "options", "head", "patch")
 _ANY: Final = f"{_X}any-method"
 _INTEGRATION_TYPES: Final = ("AWS_PROXY", "HTTP_PROXY")
@@ -33,12 +34,21 @@ class Imported(msgspec.Struct, kw_only=True):
     warnings: list[str] = []
 
 
-def read(body: str, base_path: str, new_id: Callable[[int], str]) -> Imported:
-    """Read a document's text; `BadRequestException` when it cannot be imported. `new_id(length)` makes ids."""
+def document_of(body: bytes) -> dict[str, Any]:
+    """The document in a text; `BadRequestException` when there is none."""
     try:
-        document = load(body.encode())
+        return load(body)
     except Unreadable:
         raise BadRequestException("Invalid OpenAPI input.") from None
+
+
+def read(body: str, base_path: str, new_id: Callable[[int], str]) -> Imported:
+    """Read a document's text, as `read_document` does."""
+    return read_document(document_of(body.encode()), base_path, new_id)
+
+
+def read_document(document: dict[str, Any], base_path: str, new_id: Callable[[int], str]) -> Imported:
+    """What a document says; `BadRequestException` when it cannot be imported. `new_id(length)` makes ids."""
     if not str(document.get("openapi", "")).startswith("3."):
         raise BadRequestException("HTTP APIs only support OpenAPI 3.0 documents.")
     return _Reader(document, new_id).read(base_path)
@@ -81,14 +91,17 @@ class _Reader:
         return made
 
     def _prefix(self, base_path: str) -> str:
-        servers = objects(self._document.get("servers"))
-        url = str(servers[0].get("url", "")) if servers else ""
-        for name, variable in mapping(servers[0].get("variables")).items() if servers else ():
-            url = url.replace(f"{{{name}}}", str(mapping(variable).get("default", "")))
-        path = urlsplit(url).path.strip("/")
+        if base_path not in ("prepend", "split"):
+            return ""
+        try:
+            path = reading.base_path(self._document)
+        except reading.ImportFailed as failed:
+            raise BadRequestException(str(failed)) from None
         if base_path == "split":
             path = path.partition("/")[2]
-        return f"/{path}" if path and base_path in ("prepend", "split") else ""
+        if len(path) > _PREFIX_CHARACTERS_MAX:
+            raise BadRequestException("The base path of the OpenAPI document is too long.")
+        return f"/{path}" if path else ""
 
     def _operations(self, prefix: str) -> Iterator[tuple[str, dict[str, Any]]]:
         for path, given in mapping(self._document.get("paths")).items():

@@ -14,7 +14,6 @@ from lambent.kit.service import TxMode
 
 from ..common.ids import new_id
 from ..common.roles import handed_on
-from ..openapi.document import Unreadable, load
 from . import keys
 from .deploying import deploy_automatically
 from .errors import BadRequestException, missing
@@ -57,17 +56,16 @@ def operation(tx: TxMode, unbuilt: tuple[str, ...] = ()) -> Callable[[Handler], 
 
 
 def _roles(req: Mapping[str, Any]) -> set[str]:
-    """The roles that a request hands on to API Gateway, those in a document that is imported too."""
-    given = {req.get("CredentialsArn"), req.get("AuthorizerCredentialsArn")}
-    if isinstance(req.get("Body"), str):
-        try:
-            given |= set(named(load(req["Body"].encode()), ("credentials", "authorizerCredentials")))
-        except Unreadable:
-            pass  # the handler says so
-    return handed_on(given)
+    """The roles that a request hands on to API Gateway; api/imports.py asks about those in a document."""
+    return handed_on({req.get("CredentialsArn"), req.get("AuthorizerCredentialsArn")})
 
 
-def named(value: Any, names: tuple[str, ...]) -> Iterator[Any]:
+def roles_in(document: Any) -> set[str]:
+    """The roles that a document hands on, wherever they stand in it."""
+    return handed_on(_named(document, ("credentials", "authorizerCredentials")))
+
+
+def _named(value: Any, names: tuple[str, ...]) -> Iterator[Any]:
     """Every value, at any depth, of a member called one of `names`."""
     pending = [value]
     while pending:

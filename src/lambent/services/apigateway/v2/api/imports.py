@@ -13,25 +13,29 @@ from lambent.kit import Context
 
 from ...common import ids
 from ...common.addresses import api_url
+from ...importing import parsed
+from ...passing import refuse
 from .. import keys
 from ..checks import check_api, check_authorizer, check_integration, check_route
 from ..errors import BadRequestException, ConflictException
 from ..exporting import write
-from ..importing import Imported, read
+from ..importing import Imported, document_of, read_document
 from ..model import DEFAULT, Api
-from ..service import changed, operation, small_id, the_api
+from ..service import changed, operation, roles_in, small_id, the_api
 from ..views import show_api
 from .stages import the_stage
 
 
-def _read(ctx: Context, req: dict[str, Any]) -> Imported:
+async def _read(ctx: Context, req: dict[str, Any]) -> tuple[Imported, set[str]]:
+    """What the request's document says, and the roles that are in it; a long one is parsed beside the loop."""
     base_path = (req.get("Basepath") or "ignore").lower()
     if base_path not in ("ignore", "prepend", "split"):
         raise BadRequestException(f"Invalid basepath {base_path}: it must be ignore, prepend or split.")
-    made = read(req["Body"], base_path, lambda length: small_id(ctx, length))
+    document = await parsed(document_of, req["Body"].encode())
+    made = read_document(document, base_path, lambda length: small_id(ctx, length))
     if req.get("FailOnWarnings") and made.warnings:
         raise BadRequestException(f"Warnings found during import: {'; '.join(made.warnings)}")
-    return made
+    return made, roles_in(document)
 
 
 def _described(api: Api, made: Imported, warnings: tuple[str, ...]) -> Api:
@@ -65,9 +69,15 @@ def _fill(tx: Transaction, api: Api, made: Imported, old: dict[str, str]) -> Non
         keys.put_route(tx, api.id, kept)
 
 
-@operation(tx="write")
-def import_api(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
-    made = _read(ctx, req)
+@operation(tx="none")
+async def import_api(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    made, roles = await _read(ctx, req)
+    found: dict[str, Any] = await ctx.cloud.store.write(lambda tx: _import(ctx, tx, made, roles))
+    return found
+
+
+def _import(ctx: Context, tx: Transaction, made: Imported, roles: set[str]) -> dict[str, Any]:
+    refuse(ctx, tx, roles)
     id = ids.claim(tx, ctx.cloud.ids, ctx.account, ctx.region, "HTTP")
     api = Api(id=id, account=ctx.account, region=ctx.region, protocol="HTTP", name="", created_ms=ctx.now_ms)
     api = _described(api, made, tuple(made.warnings))
@@ -77,12 +87,18 @@ def import_api(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, 
     return show_api(api, ctx.cloud.settings)
 
 
-@operation(tx="write")
-def reimport_api(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
+@operation(tx="none")
+async def reimport_api(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
+    made, roles = await _read(ctx, req)
+    found: dict[str, Any] = await ctx.cloud.store.write(lambda tx: _reimport(ctx, tx, req, made, roles))
+    return found
+
+
+def _reimport(ctx: Context, tx: Transaction, req: dict[str, Any], made: Imported, roles: set[str]) -> dict[str, Any]:
+    refuse(ctx, tx, roles)
     old = the_api(ctx, tx, req)
     if old.protocol != "HTTP":
         raise BadRequestException("Importing is only supported for HTTP APIs")
-    made = _read(ctx, req)
     api = _described(old, made, tuple(made.warnings))
     check_api(api, api.cors)
     keys.put_api(tx, api)
