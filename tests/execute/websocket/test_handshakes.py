@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 
@@ -56,6 +57,26 @@ def test_the_path_form_gives_an_address_that_leads_back() -> None:
         (event,) = chat.functions.of("connect")
         assert event["requestContext"]["domainName"] == f"127.0.0.1:4566/_aws/execute-api/{chat.api}"
         assert event["headers"]["Host"] == "127.0.0.1:4566"
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("host", "own", "shown"),
+    [
+        ("localhost:4566", "", "localhost:4566"),
+        ("127.0.0.1:8080", "http://127.0.0.1:4567", "127.0.0.1:4567"),
+        ("cloud.example.com", "http://192.0.2.7:4567", "127.0.0.1:4567"),
+    ],
+)
+def test_functions_are_shown_this_node_by_loopback_not_the_balancer(host: str, own: str, shown: str) -> None:
+    async def main() -> None:
+        chat = await chat_with()
+        chat.cloud.settings = msgspec.structs.replace(chat.cloud.settings, node_endpoint=own)
+        await chat.connect(chat.request(f"/_aws/execute-api/{chat.api}/prod", host=host))
+        (event,) = chat.functions.of("connect")
+        assert event["requestContext"]["domainName"] == f"{shown}/_aws/execute-api/{chat.api}"
+        assert event["headers"]["Host"] == host
 
     run(main())
 

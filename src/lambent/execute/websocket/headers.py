@@ -15,16 +15,17 @@ _HIDDEN = frozenset(("connection", "upgrade", "host", "x-forwarded-for", "x-forw
 
 def domain_of(cloud: Cloud, request: Request, found: Found) -> str:
     """What a function puts between a scheme and `/{stage}` to have the address of the management API, the port
-    included. It is the host by which the client came; but names below `localhost` are found by browsers, not where
-    functions run (there is no resolver), so for them, and for the form without name resolution, it is
-    `{address}:{port}/_aws/execute-api/{api}`."""
+    included: `{address}:{port}/_aws/execute-api/{api}`, at this node, by loopback. It is not the host by which the
+    client came, unless that is a custom domain name: from where functions run nothing leads to load balancers, to
+    other addresses of the machine, or to names below `localhost` (there is no resolver)."""
     host = host_of(cloud, request, found)
-    if request.path.startswith(PATH_PREFIX):
-        return f"{host}{PATH_PREFIX}{found.api}"
-    if request.host.endswith(".localhost") or not request.host:
-        port = urlsplit(cloud.settings.endpoint).port
-        return f"127.0.0.1{f':{port}' if port else ''}{PATH_PREFIX}{found.api}"
-    return host
+    if found.custom:
+        return host
+    port = urlsplit(cloud.settings.node_endpoint or cloud.settings.endpoint).port
+    own = f":{port}" if port else ""
+    if not request.path.startswith(PATH_PREFIX) or host not in (f"127.0.0.1{own}", f"localhost{own}"):
+        host = f"127.0.0.1{own}"
+    return f"{host}{PATH_PREFIX}{found.api}"
 
 
 def host_of(cloud: Cloud, request: Request, found: Found) -> str:
