@@ -19,7 +19,7 @@ def sign(request: Request, body: bytes, credential: Credential, region: str, now
     """Sign a request, whose body is `body`, in its headers."""
     headers, time = request.headers, format_time(now_ns)
     digest = hashlib.sha256(body).hexdigest()
-    headers |= {"x-amz-date": time, "x-amz-content-sha256": digest}
+    headers["x-amz-date"] = time
     if credential.token:
         headers["x-amz-security-token"] = credential.token
     names = tuple(sorted(name for name in headers if name.startswith("x-amz-") or name in ("host", "content-type")))
