@@ -84,3 +84,13 @@ def test_variables_and_base_paths_of_http_apis_do_not_multiply() -> None:
             await cloud.call("apigatewayv2", "ImportApi", Body=document)
 
     asyncio.run(main())
+
+
+@pytest.mark.slow
+def test_references_in_a_ring_end_soon() -> None:
+    ring = {"a": {"$ref": "#/components/parameters/b"}, "b": {"$ref": "#/components/parameters/a"}}
+    get = {"parameters": [{"$ref": "#/components/parameters/a"}] * 20_000, "responses": {}}
+    document = {**HEAD, "paths": {"/x": {"get": get}}, "components": {"parameters": ring}}
+    began = time.perf_counter()
+    openapi.read(document, "api")
+    assert time.perf_counter() - began < SECONDS_MAX

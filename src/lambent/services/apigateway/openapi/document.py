@@ -15,6 +15,8 @@ from lambent.kit import yaml_numbers
 BODY_BYTES_MAX: Final = 6 << 20
 DEPTH_MAX: Final = 100
 _DIGITS_MAX: Final = 16
+_REFERENCES_MAX: Final = 16
+"""References that lead to references; a ring of them is followed as often, by each of a document's values."""
 _JSON: Final = (str, int, float, dict, list, type(None))
 _Default = TypeVar("_Default", int, None)
 
@@ -97,7 +99,7 @@ def is_v3(document: dict[str, Any]) -> bool:
 
 def resolve(document: dict[str, Any], value: Any) -> Any:
     """What a value is once its own `$ref` (`#/components/parameters/Id`) is followed; None when it leads nowhere."""
-    for _ in range(DEPTH_MAX):
+    for _ in range(_REFERENCES_MAX):
         if not isinstance(value, dict) or not isinstance(value.get("$ref"), str):
             return value
         reference = value["$ref"]
