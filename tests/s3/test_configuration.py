@@ -234,8 +234,8 @@ def test_cors_rules_that_are_wrong(rules: list[dict[str, Any]], text: str) -> No
     run(body)
 
 
-def context(cloud: S3Cloud) -> Context:
-    return Context(cloud, root(ACCOUNT), "us-east-1", "request", None)
+def context(cloud: S3Cloud, request: Request | None = None) -> Context:
+    return Context(cloud, root(ACCOUNT), "us-east-1", "request", request)
 
 
 @pytest.mark.parametrize("size", [6, BIG])
@@ -265,6 +265,23 @@ def test_a_form_becomes_an_object(size: int) -> None:
         assert answer.status == 303
         assert dict(answer.headers)["Location"].startswith("http://here/?a=1&bucket=photos&key=k&etag=%22")
         assert await cloud.blobs_named() == cloud.blobs_kept
+
+    run(body)
+
+
+@pytest.mark.parametrize(
+    ("host", "secure", "where"),
+    [
+        ("localhost:4566", False, "http://localhost:4566/photos/a%20b"),
+        ("cloud.example.com", True, "https://cloud.example.com/photos/a%20b"),
+        ("photos.s3.localhost:4566", False, "http://photos.s3.localhost:4566/a%20b"),
+    ],
+)
+def test_an_objects_address_is_spelled_as_the_client_spells_the_clouds(host: str, secure: bool, where: str) -> None:
+    async def body(cloud: S3Cloud) -> None:
+        request = Request("POST", "/", headers={"host": host}, secure=secure)
+        answer = await post_object(context(cloud, request), {"bucket": BUCKET, "key": "a b"}, BytesBody(b"x"))
+        assert dict(answer.headers)["Location"] == where
 
     run(body)
 

@@ -378,5 +378,10 @@ def _answer(ctx: Context, bucket: BucketRecord, key: str, record: ObjectRecord) 
 
 
 def location(ctx: Context, bucket: BucketRecord, key: str) -> str:
-    """The URL of an object at this cloud."""
-    return f"{ctx.cloud.settings.endpoint}/{bucket.name}/{quote(key)}"
+    """The URL of an object, at the address by which the client came: the bucket stands in its path or in its host."""
+    request = ctx.request
+    host = request.headers.get("host") if request is not None else None
+    if request is None or not host:
+        return f"{ctx.cloud.settings.endpoint}/{bucket.name}/{quote(key)}"
+    base = f"{'https' if request.secure else 'http'}://{host}"
+    return f"{base}/{quote(key)}" if host.startswith(f"{bucket.name}.") else f"{base}/{bucket.name}/{quote(key)}"
