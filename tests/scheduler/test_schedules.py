@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
+from lambent.contracts.errors import ServiceError
 from tests.support import ACCOUNT, REGION
 
 from .support import MINUTE_NS, OFF, ROLE, ScheduleCloud, arn, run
@@ -183,5 +185,23 @@ def test_recorded_expressions_that_are_taken(expression: str) -> None:
         shown = await cloud.call("scheduler", "GetSchedule", Name="s")
         assert shown["ScheduleExpression"] == expression
         assert len(await cloud.timers()) == 1
+
+    run(body)
+
+
+def test_a_roles_trust_policy_knows_scheduler_by_the_schedules_group() -> None:
+    def trust(group: str) -> str:
+        condition = {"aws:SourceArn": f"arn:aws:scheduler:{REGION}:{ACCOUNT}:schedule-group/{group}"}
+        principal = {"Service": "scheduler.amazonaws.com"}
+        statement = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
+        return json.dumps({"Statement": [{**statement, "Condition": {"StringEquals": condition}}]})
+
+    async def body(cloud: ScheduleCloud) -> None:
+        await cloud.call("iam", "UpdateAssumeRolePolicy", RoleName="runner", PolicyDocument=trust("default"))
+        await cloud.schedule("rate(5 minutes)")
+        assert await cloud.bodies() == ["ping"]
+        await cloud.call("iam", "UpdateAssumeRolePolicy", RoleName="runner", PolicyDocument=trust("other"))
+        with pytest.raises(ServiceError, match="must allow AWS EventBridge Scheduler to assume the role"):
+            await cloud.schedule("rate(5 minutes)", Name="t")
 
     run(body)

@@ -22,7 +22,7 @@ from lambent.contracts.events import Delivery, Event, Retry, TryAgain, Undeliver
 from lambent.contracts.ports import Cloud, Transaction
 
 from . import keys, timing
-from .model import DELETING, ENABLED, PRINCIPAL, Invocation, Schedule
+from .model import DELETING, ENABLED, PRINCIPAL, Invocation, Schedule, group_arn_of
 from .targets import call_of
 
 PAGE: Final = 100
@@ -155,8 +155,8 @@ class _Attempt:
         return "MaximumEventAgeInSeconds" if age_s > self._invocation.age_s else ""
 
     async def _assume(self) -> Caller:
-        role, schedule = self._invocation.target["RoleArn"], self._invocation.schedule
-        session = await self._cloud.directory.role_session(role, self._invocation.id, PRINCIPAL, source_arn=schedule)
+        role, group = self._invocation.target["RoleArn"], group_arn_of(self._invocation.schedule)
+        session = await self._cloud.directory.role_session(role, self._invocation.id, PRINCIPAL, source_arn=group)
         return session.caller
 
     def _text(self) -> str:

@@ -107,3 +107,9 @@ def group_arn(account: str, region: str, name: str) -> str:
 def schedule_arn(account: str, region: str, group: str, name: str) -> str:
     """The ARN of a schedule."""
     return arn.build("scheduler", region, account, f"schedule/{group}/{name}")
+
+
+def group_arn_of(schedule: str) -> str:
+    """The ARN of the group of a schedule's ARN: roles' trust policies know Scheduler by its groups."""
+    place = arn.parse(schedule)
+    return group_arn(place.account, place.region, place.resource.split("/")[1])

@@ -16,7 +16,7 @@ from lambent.kit.service import Authorizer
 
 from ..errors import ConflictException, ValidationException, no_schedule
 from ..keys import find_group, groups, schedules
-from ..model import ACTIVE, DEFAULT_GROUP, ENABLED, PRINCIPAL, Schedule, schedule_arn
+from ..model import ACTIVE, DEFAULT_GROUP, ENABLED, PRINCIPAL, Schedule, group_arn
 from ..service import after, in_ms, moment, on_schedule, paged, scheduler
 from ..targets import check
 from ..timing import arm, first_due_ms
@@ -66,7 +66,7 @@ async def _check(ctx: Context, req: dict[str, Any]) -> None:
     _check_window(req["FlexibleTimeWindow"])
     target = req["Target"]
     check(target)
-    source = schedule_arn(*_place(ctx, req))
+    source = group_arn(ctx.account, ctx.region, req.get("GroupName", DEFAULT_GROUP))
     try:
         await ctx.cloud.directory.role_session(target["RoleArn"], "CheckRole", PRINCIPAL, source_arn=source)
     except ServiceError:
