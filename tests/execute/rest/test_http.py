@@ -97,6 +97,16 @@ async def test_http_sends_what_is_mapped_and_little_else() -> None:
     }
 
 
+async def test_a_proxy_passes_no_signature_on() -> None:
+    making, backend = await backed("HTTP_PROXY")
+    signature = (
+        "AWS4-HMAC-SHA256 Credential=AKIAQAAAAAAAAAAAAAAA/20260101/us-east-1/execute-api/aws4_request, Signature=0"
+    )
+    for given, passed in (("Bearer mine", "Bearer mine"), (signature, None)):
+        assert (await making.ask("POST", "", headers={"Authorization": given})).status == 200
+        assert backend.headers.get("authorization") == passed
+
+
 async def test_http_maps_both_ways() -> None:
     parameters = {
         "integration.request.header.User-Agent": "'Override-Agent'",

@@ -10,7 +10,7 @@ import orjson
 from lambent.contracts.caller import Principal
 
 from .exchange import Exchange
-from .headers import TO_FUNCTIONS_DROPPED, proper
+from .headers import TO_FUNCTIONS_DROPPED, is_signature, proper
 
 _OUR_OWN: Final = frozenset(("x-amzn-trace-id", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto"))
 """Headers that are written anew."""
@@ -84,7 +84,7 @@ def request_headers(x: Exchange) -> dict[str, list[str]]:
     spelling: dict[str, str] = {}
     for name, value in request.fields():
         low = name.lower()
-        if low in TO_FUNCTIONS_DROPPED or low in _OUR_OWN or (low == "authorization" and value.startswith("AWS4-")):
+        if low in TO_FUNCTIONS_DROPPED or low in _OUR_OWN or is_signature(name, value):
             continue
         shown.setdefault(spelling.setdefault(low, proper(name)), []).append(value)
     shown["X-Amzn-Trace-Id"] = [x.trace_id]

@@ -60,6 +60,11 @@ DROPPED: Final = frozenset(("transfer-encoding", "keep-alive", "proxy-connection
 _UNSAFE: Final = dict.fromkeys((*range(9), *range(10, 32), 127))
 
 
+def is_signature(name: str, value: str) -> bool:
+    """Whether a header has a signature: that was for API Gateway, which shows it to no function and no backend."""
+    return name.lower() == "authorization" and value.startswith("AWS4-")
+
+
 def to_client(name: str, value: str) -> tuple[str, str] | None:
     """A header of an integration's answer as the client gets it; None where it gets none."""
     low = name.lower()

@@ -13,7 +13,7 @@ from ...mapping import parameters as mappings
 from .. import media, transform
 from ..events import forwarded
 from ..exchange import Answer, Exchange
-from ..headers import TO_BACKENDS_DROPPED, clean, to_client
+from ..headers import TO_BACKENDS_DROPPED, clean, is_signature, to_client
 from ..refusals import JSON, Refusal, misconfigured
 from . import hops, uris
 
@@ -40,7 +40,8 @@ async def http_proxy(x: Exchange) -> Answer:
     integration = x.route.integration
     assert integration is not None
     made = transform.outgoing(x, mappings.REFUSED_OF_HTTP)
-    headers = {name: (name, [value]) for name, value in x.request.headers.items() if name not in TO_BACKENDS_DROPPED}
+    sent = ((name, value) for name, value in x.request.headers.items() if not is_signature(name, value))
+    headers = {name: (name, [value]) for name, value in sent if name not in TO_BACKENDS_DROPPED}
     headers |= {name.lower(): (name, [value]) for name, value in forwarded(x).items()}
     headers |= _own(x)
     headers |= {name.lower(): (name, values) for name, values in made.headers.items()}
