@@ -352,3 +352,12 @@ def test_an_api_as_it_is_operated() -> None:
         assert await _all(c, "GetRestApis") == []
 
     run(scenario)
+
+
+def test_the_translator_says_nothing_in_the_clouds_log(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario(c: Cloud) -> None:
+        await c.cfn("CreateStack", StackName="s", TemplateBody=IMPLICIT, Capabilities=CAPABILITIES)
+        assert await c.failures() == []
+
+    run(scenario)
+    assert [line for line in caplog.messages if "Feature" in line] == []

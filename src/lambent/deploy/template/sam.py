@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 from typing import Any
 
 from lambent.contracts.ports import Settings
@@ -31,6 +32,8 @@ def translate(document: dict[str, Any], parameters: dict[str, Any], region: str 
     from samtranslator.translator.translator import Translator
     from samtranslator.utils.py27hash_fix import to_py27_compatible_template, undo_mark_unicode_str_in_template
 
+    # It warns of features that its own settings do not mention, with every template.
+    logging.getLogger("samtranslator.feature_toggle").setLevel(logging.ERROR)
     refuse_repository(document)
     given = copy.deepcopy(document)
     values = {key: value for key, value in parameters.items() if not key.startswith("AWS::")}
