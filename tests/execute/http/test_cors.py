@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from lambent.contracts.http import Request
+from lambent.execute.http.cors import CorsRules
+from lambent.services.apigateway.v2.model import Cors
 from tests.support import TestCloud
 
 from .support import HttpApi, body, header, new_api
@@ -128,3 +131,25 @@ def test_it_can_be_removed() -> None:
         assert answer.status == 404
 
     asyncio.run(run())
+
+
+@pytest.mark.parametrize(
+    ("pattern", "origin", "fits"),
+    [
+        ("https://*.a.example", "https://x.a.example", True),
+        ("https://*.a.example", "https://.a.example", True),
+        ("https://*.a.example", "https://a.example", False),
+        ("https://*.a.example", "https://x.a.example.evil", False),
+        ("https://*.a.*.example", "https://x.a.b.example", True),
+        ("https://*.a.*.example", "https://x.a.example", False),
+        ("https://*", "https://", True),
+        ("*://b", "https://b", True),
+        ("https://aa*aa", "https://aaa", False),
+        ("https://" + "*a" * 30 + "*b", "https://" + "a" * 16_000, False),
+        ("https://" + "*" * 40 + "b", "https://" + "a" * 16_000, False),
+    ],
+)
+def test_stars_of_an_origin_are_matched_in_one_walk(pattern: str, origin: str, fits: bool) -> None:
+    rules = CorsRules(Cors(allow_origins=(pattern,)))
+    told = dict(rules.on_answer(Request("GET", "/", headers={"origin": origin})))
+    assert told == ({"access-control-allow-origin": origin} if fits else {})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 
 from lambent.contracts.http import Request
@@ -20,18 +19,14 @@ class CorsRules:
         origins = cors.allow_origins or ()
         self._all = "*" in origins
         self._exact = frozenset(origin.lower() for origin in origins)
-        self._patterns = [
-            re.compile(re.escape(origin.lower()).replace(r"\*", ".*"))
-            for origin in origins
-            if "*" in origin and origin != "*"
-        ]
+        self._patterns = [origin.lower().split("*") for origin in origins if "*" in origin and origin != "*"]
 
     def _origin(self, origin: str) -> str:
         """What the page of `origin` is told it is allowed as; empty when it is not."""
         if self._all:
             return "*"
         low = origin.lower()
-        allowed = low in self._exact or any(pattern.fullmatch(low) for pattern in self._patterns)
+        allowed = low in self._exact or any(_fits(pattern, low) for pattern in self._patterns)
         return origin if allowed and origin.isprintable() else ""
 
     def on_answer(self, request: Request) -> list[Header]:
@@ -61,6 +56,21 @@ class CorsRules:
         if cors.max_age_s is not None:
             headers.append(("access-control-max-age", str(cors.max_age_s)))
         return headers
+
+
+def _fits(pieces: list[str], text: str) -> bool:
+    """Whether a text is `pieces` with anything between them: in one walk, for whoever asks chooses the text, and an
+    expression with several stars would take minutes for two hundred characters."""
+    first, *middle, last = pieces
+    if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
+        return False
+    place, end = len(first), len(text) - len(last)
+    for piece in middle:
+        found = text.find(piece, place, end)
+        if found < 0:
+            return False
+        place = found + len(piece)
+    return True
 
 
 def is_preflight(request: Request) -> bool:
