@@ -208,3 +208,9 @@ def test_reserved_headers() -> None:
     for name in ("Authorization", "x-amz-date", "X-Amzn-RequestId", "access-control-allow-origin", "apigw-id", "Via"):
         assert is_reserved(name)
     assert not is_reserved("x-my-header")
+
+
+def test_a_long_host_is_none_and_soon() -> None:
+    assert parameters.same_host("http://{a}{b}{c}.example/x", "http://xyz.example/x")
+    assert not parameters.same_host("http://{a}{b}{c}{d}.example/x", f"http://{'a' * 20_000}/x")
+    assert not parameters.same_host("http://{a}{b}{c}.example/x", f"http://{'a' * 290}/x")
