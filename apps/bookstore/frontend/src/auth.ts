@@ -71,6 +71,24 @@ export class Session {
     await this.call("ResendConfirmationCode", { ClientId: this.config.clientId, Username: email });
   }
 
+  /** Has a code sent to whoever forgot the password; returns where to. */
+  async forgot(email: string): Promise<string> {
+    const found = await this.call<{ CodeDeliveryDetails?: { Destination?: string } }>("ForgotPassword", {
+      ClientId: this.config.clientId,
+      Username: email,
+    });
+    return found.CodeDeliveryDetails?.Destination ?? email;
+  }
+
+  async reset(email: string, code: string, password: string): Promise<void> {
+    await this.call("ConfirmForgotPassword", {
+      ClientId: this.config.clientId,
+      Username: email,
+      ConfirmationCode: code,
+      Password: password,
+    });
+  }
+
   async signOut(): Promise<void> {
     const access = this.tokens?.access;
     this.drop();
@@ -149,6 +167,7 @@ function refused(code: string, message: string): Problem {
   const words: Record<string, string> = {
     NotAuthorizedException: "Email address or password is wrong.",
     UserNotFoundException: "Email address or password is wrong.",
+    PasswordResetRequiredException: "The password was reset: have a code sent, and choose another.",
     UserNotConfirmedException: "This address is not confirmed yet: enter the code that was sent to it.",
     UsernameExistsException: "Somebody has signed up with this address already.",
     CodeMismatchException: "This is not the code that was sent.",

@@ -26,7 +26,7 @@ export function readJson<T>(text: string, what: string, url: string): T {
     return JSON.parse(text) as T;
   } catch {
     const began = text.trim().slice(0, 60);
-    throw new Problem("setup", `${what} is not where it should be`, "Something answered that is something else.", [
+    throw new Problem("setup", `${what} is not where it should be`, "Something else answered at its address.", [
       "Is the address in config.json right?",
     ], `${url} answered: ${began || "nothing"}`);
   }
