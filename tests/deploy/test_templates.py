@@ -113,6 +113,8 @@ PARAMETERS = [
     ({"AllowedValues": ["a", "b"]}, "c", "Parameter 'P' must be one of AllowedValues"),
     ({"AllowedPattern": "[a-z]+"}, "A", r"Parameter 'P' must match pattern \[a-z\]\+"),
     ({"AllowedPattern": "[a-z]+", "ConstraintDescription": "low"}, "A", "P failed to satisfy constraint: low"),
+    ({"AllowedPattern": "(a|aa)+[bc]"}, "a" * 60 + "d", "takes too long"),
+    ({"AllowedPattern": "(a"}, "a", "is not valid"),
     ({"MinLength": 2}, "a", "must contain at least 2 characters"),
     ({"MaxLength": "1"}, "ab", "must contain at most 1 characters"),
     ({"Type": "List<Number>"}, "1,x", "must be a number"),

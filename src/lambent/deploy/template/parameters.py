@@ -11,6 +11,8 @@ from lambent.services.cloudformation.errors import ValidationError
 
 _TYPES = ("String", "Number", "CommaDelimitedList", "List<Number>", "List<String>")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?")
+_PATTERN_S = 0.1
+"""How long a parameter's AllowedPattern may look at its value."""
 
 
 def text(value: Any) -> str:
@@ -118,7 +120,12 @@ def _problem(kind: str, declaration: ParameterDeclaration, body: dict[str, Any],
 
 
 def _matches(pattern: str, value: str) -> bool:
+    # Deferred to templates that have patterns. Unlike `re` it can be told to end: a pattern may run away.
+    import regex  # type: ignore[import-untyped, unused-ignore]
+
     try:
-        return re.fullmatch(pattern, value) is not None
-    except re.error as error:
+        return regex.fullmatch(pattern, value, regex.VERSION0, timeout=_PATTERN_S) is not None
+    except TimeoutError:
+        raise ValidationError(f"Template format error: AllowedPattern {pattern} takes too long.") from None
+    except (regex.error, RecursionError, OverflowError, ValueError) as error:
         raise ValidationError(f"Template format error: AllowedPattern {pattern} is not valid: {error}") from None
