@@ -6,6 +6,7 @@ import asyncio
 import base64
 import json
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from lambent.contracts.events import Undeliverable
 from lambent.contracts.functions import Outcome
 from lambent.contracts.ids import Ids
 from lambent.mail import Letter, letters
-from lambent.services.cognito_idp import keypairs
+from lambent.services.cognito_idp import keypairs, srp
 from lambent.services.cognito_idp.model import Secrets
 from tests.support import TestCloud
 
@@ -172,5 +173,7 @@ def same_keys() -> Any:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(keypairs, "make", make)
+        # Clouds are alike: the same users of the same pools, with the same salts, sign in again and again.
+        patch.setattr(srp, "verifier", lru_cache(1000)(srp.verifier))
         asyncio.run(PoolCloud.begin())  # loads what is loaded once
         yield
