@@ -170,10 +170,10 @@ def filled(address: str, values: Mapping[str, str]) -> str:
     def value(match: re.Match[str]) -> str:
         text = values.get(match[1], "")
         if match.start() > query:
-            return quote(text, safe="/-._~!$'()*,:@")
+            return quote(text, safe="/-._~!$'()*,:@", errors="replace")
         greedy = match[0].endswith("+}") or match[1] == "proxy"
         if climbs(text):
             raise MappingError(f"the path parameter {match[1]} leads elsewhere")
-        return quote(text, safe="/-._~!$&'()*+,;=:@" if greedy else "-._~!$&'()*+,;=:@")
+        return quote(text, safe="/-._~!$&'()*+,;=:@" if greedy else "-._~!$&'()*+,;=:@", errors="replace")
 
     return _VARIABLE.sub(value, address)
