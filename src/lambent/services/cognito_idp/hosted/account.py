@@ -16,7 +16,7 @@ from .site import Site, client_of, form_is_ours, form_token, redirect
 
 _STALE: Final = "This page was open for too long. Please try again."
 _KINDS: Final = {"email": "email", "phone_number": "tel", "birthdate": "date"}
-_HINTS: Final = {"phone_number": "With the country's code, as in +491511234567."}
+_HINTS: Final = {"phone_number": "With the country's code, as in +15551234567."}
 _NOTES: Final = {
     "": "Enter the code that we sent you.",
     "sent": "We sent you a code.",
