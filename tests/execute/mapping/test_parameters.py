@@ -210,6 +210,7 @@ def test_reserved_headers() -> None:
     assert not is_reserved("x-my-header")
 
 
+@pytest.mark.slow
 def test_a_long_host_is_none_and_soon() -> None:
     assert parameters.same_host("http://{a}{b}{c}.example/x", "http://xyz.example/x")
     assert not parameters.same_host("http://{a}{b}{c}{d}.example/x", f"http://{'a' * 20_000}/x")
