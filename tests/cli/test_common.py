@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from lambent.cli import common
+from lambent.cli import common, lifecycle
 from lambent.cli.common import running_node
 
 
@@ -60,3 +60,13 @@ def test_commands_go_where_awss_own_tools_go(tmp_path: Path, monkeypatch: pytest
     assert common.find_endpoint(None, tmp_path) == "http://127.0.0.1:1"
     monkeypatch.delenv("AWS_ENDPOINT_URL")
     assert common.find_endpoint(None) == "http://127.0.0.1:1"
+
+
+def test_env_does_not_believe_what_it_printed_before(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(common, "running_node", lambda folder: {"pid": 7, "endpoint": "http://127.0.0.1:1"})
+    monkeypatch.setattr(lifecycle, "health", lambda endpoint, data: None)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:2")
+    lifecycle.env()
+    assert "export AWS_ENDPOINT_URL=http://127.0.0.1:1\n" in capsys.readouterr().out

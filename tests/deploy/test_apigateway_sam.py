@@ -355,8 +355,11 @@ def test_an_api_as_it_is_operated() -> None:
 
 
 def test_the_translator_says_nothing_in_the_clouds_log(caplog: pytest.LogCaptureFixture) -> None:
+    preference = "      AutoPublishAlias: live\n      DeploymentPreference: {Enabled: false, Type: AllAtOnce}\n"
+    template = IMPLICIT.replace("      Handler:", preference + "      Handler:")
+
     async def scenario(c: Cloud) -> None:
-        await c.cfn("CreateStack", StackName="s", TemplateBody=IMPLICIT, Capabilities=CAPABILITIES)
+        await c.cfn("CreateStack", StackName="s", TemplateBody=template, Capabilities=CAPABILITIES)
         assert await c.failures() == []
 
     run(scenario)

@@ -19,6 +19,7 @@ from .common import (
     data_folder,
     find_endpoint,
     health,
+    own_endpoint,
     running_node,
 )
 
@@ -93,7 +94,8 @@ def env(
     """Print the lines that point boto3, the AWS CLI and SAM at the cloud: eval "$(lambent env)"."""
     if account and not (len(account) == 12 and account.isdigit()):
         raise Failure(f"{account!r} is not a 12-digit account number")
-    address = find_endpoint(endpoint, data)
+    # Not what AWS_ENDPOINT_URL says: that is this command's own output of some time ago, perhaps of another address.
+    address = endpoint.rstrip("/") if endpoint else own_endpoint(data)
     print(f"export AWS_ENDPOINT_URL={address}")
     trusted = authority(data)
     if address.startswith("https://") and trusted is not None:
