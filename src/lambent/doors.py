@@ -40,7 +40,7 @@ def _package(service: str) -> Any:
 
 
 async def health(cloud: Cloud, request: Request) -> Response:
-    """Status, version, the nodes, and what is built of each service."""
+    """Status, version, the nodes, and what is built of each service; on this machine, which process serves what."""
     try:
         members = await cloud.members.everyone()
     except StoreError as error:
@@ -49,8 +49,7 @@ async def health(cloud: Cloud, request: Request) -> Response:
         {
             "status": "ok",
             "version": __version__,
-            "pid": os.getpid(),
-            "data": cloud.settings.data,
+            **({"pid": os.getpid(), "data": cloud.settings.data} if request.is_local else {}),
             "region": cloud.settings.region,
             "auth": cloud.settings.auth,
             "nodes": members,
@@ -187,8 +186,7 @@ def _of_web(cloud: Cloud, request: Request) -> bool:
 
 
 async def _is_root(cloud: Cloud, request: Request) -> bool:
-    local = request.peer.startswith("127.") or request.peer in ("::1", "")
-    if cloud.settings.auth != "strict" and local and not _of_web(cloud, request):
+    if cloud.settings.auth != "strict" and request.is_local and not _of_web(cloud, request):
         return True
 
     async def find(access_key: str) -> Credential | None:

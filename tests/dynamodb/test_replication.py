@@ -145,6 +145,8 @@ def test_the_operations_of_2017_join_tables() -> None:
         await cloud.table(StreamSpecification=stream)
         with_group = {"GlobalTableName": TABLE, "ReplicationGroup": group}
         await cloud.refused("TableNotFoundException", "CreateGlobalTable", **with_group)
+        nowhere = {"GlobalTableName": TABLE, "ReplicationGroup": [{}]}
+        await cloud.refused("ValidationException", "CreateGlobalTable", **nowhere)
         schema = (await cloud.db("DescribeTable"))["Table"]
         for region in (AWAY, THIRD):
             await at(

@@ -273,5 +273,8 @@ async def test_readiness_asks_nobody() -> None:
 async def test_health_and_unknown_doors() -> None:
     door = front_door()
     answer = await door(Request("GET", "/_lambent/health", headers={"host": HOST}))
-    assert json.loads(text(answer))["status"] == "ok"
+    told = json.loads(text(answer))
+    assert told["status"] == "ok"
+    far = json.loads(text(await door(Request("GET", "/_lambent/health", headers={"host": HOST}, peer="192.0.2.1"))))
+    assert set(told) - set(far) == {"pid", "data"}, "what only this machine is told"
     assert (await door(Request("GET", "/_lambent/secret", headers={"host": HOST}))).status == 404

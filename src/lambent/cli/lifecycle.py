@@ -57,8 +57,10 @@ def status(endpoint: EndpointOption = None, data: DataOption = None) -> None:
     if found["status"] != "ok":
         console.print(f"[bold red]{found['status']}[/]  {address}  {found['reason']}")
         raise typer.Exit(4)
-    console.print(f"[bold green]running[/]  {address}  Lambent {found['version']}  process {found['pid']}")
-    console.print(f"data     {found['data']}")
+    process = f"  process {found['pid']}" if "pid" in found else ""  # only told on its own machine
+    console.print(f"[bold green]running[/]  {address}  Lambent {found['version']}{process}")
+    if "data" in found:
+        console.print(f"data     {found['data']}")
     nodes = Table(box=None, padding=(0, 2, 0, 0))
     for name in ("node", "endpoint", "up", "requests/s", "leases", "warm", "running"):
         nodes.add_column(name, no_wrap=True)

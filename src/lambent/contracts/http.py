@@ -84,6 +84,11 @@ class Request:
         host = self.headers.get("host", "")
         self.host = host[: host.rindex(":")].lower() if ":" in host and not host.endswith("]") else host.lower()
 
+    @property
+    def is_local(self) -> bool:
+        """Whether it came from this machine, or from inside the cloud (an empty `peer`)."""
+        return self.peer.startswith("127.") or self.peer in ("::1", "")
+
     def fields(self) -> list[tuple[str, str]]:
         """The headers one by one, in their order, with names as they were written; those that were added or taken away
         since are as `headers` has them."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 
 from lambent import policy
@@ -11,6 +10,7 @@ from lambent.contracts.caller import ANONYMOUS, Caller, Principal
 from lambent.contracts.errors import ServiceError
 from lambent.contracts.ports import Cloud, Reader
 from lambent.kit import Check, Context
+from lambent.policy.surroundings import Surroundings, surroundings
 
 Conditions = Mapping[str, str | tuple[str, ...]]
 
@@ -81,30 +81,9 @@ class PolicyGuard:
             return request, _ALLOWED
         return request, policy.evaluate(request, self._cloud.directory.policies(tx, caller))
 
-    def surroundings(self, ctx: Context) -> dict[str, str | tuple[str, ...]]:
+    def surroundings(self, ctx: Context) -> Surroundings:
         """The global condition keys that describe the call rather than the caller."""
-        now_ns = self._cloud.clock.now_ns()
-        seconds = now_ns // 1_000_000_000
-        found: dict[str, str | tuple[str, ...]] = {
-            "aws:currenttime": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds)),
-            "aws:epochtime": str(seconds),
-            "aws:requestedregion": ctx.region,
-            "aws:securetransport": "true",  # a call inside the cloud crosses no network
-        }
-        request = ctx.request
-        if request is not None:
-            found["aws:sourceip"] = request.peer
-            found["aws:securetransport"] = "true" if request.secure or _is_local(request.peer) else "false"
-            if "user-agent" in request.headers:
-                found["aws:useragent"] = request.headers["user-agent"]
-            if "referer" in request.headers:
-                found["aws:referer"] = request.headers["referer"]
-        return found
-
-
-def _is_local(peer: str) -> bool:
-    """Whether the request never left this machine, where nobody can listen in: docs/decisions/004."""
-    return peer.startswith("127.") or peer in ("::1", "")
+        return surroundings(ctx.request, ctx.region, self._cloud.clock.now_ns())
 
 
 def _is_plain_root(caller: Caller, check: Check) -> bool:

@@ -8,6 +8,7 @@ from typing import Any
 import orjson
 import pytest
 
+from lambent.execute.testing import TestingRoom
 from lambent.kit import calling
 from lambent.services.apigateway import keys
 from lambent.services.apigateway.model import ClientCertificate, Integration, IntegrationResponse
@@ -105,6 +106,25 @@ async def test_a_proxy_passes_no_signature_on() -> None:
     for given, passed in (("Bearer mine", "Bearer mine"), (signature, None)):
         assert (await making.ask("POST", "", headers={"Authorization": given})).status == 200
         assert backend.headers.get("authorization") == passed
+
+
+async def test_a_proxy_passes_nothing_on_that_was_for_its_own_connection() -> None:
+    making, backend = await backed("HTTP_PROXY")
+    await making.ask("POST", "", headers={"Connection": "close, X-Hop", "X-Hop": "1", "X-End": "2"})
+    assert backend.headers.get("x-end") == "2"
+    assert not {"x-hop", "connection"} & set(backend.headers)
+
+
+async def test_a_log_shows_no_password_of_an_address() -> None:
+    making, _ = await backed("HTTP_PROXY", "http://ada:secret@backend.example/x@y")
+    room = making.cloud.targets["apigateway"]
+    assert isinstance(room, TestingRoom)
+    [resource] = making.snapshot().resources
+    tested = await room.test_invoke(
+        making.snapshot(), resource, resource.methods["ANY"], path="/", headers={}, body="", stage_variables={}
+    )
+    assert "Sending request to http://backend.example/x@y" in tested.log
+    assert "secret" not in tested.log
 
 
 async def test_http_maps_both_ways() -> None:

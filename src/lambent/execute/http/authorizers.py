@@ -18,6 +18,7 @@ from lambent.contracts.events import Undeliverable
 from lambent.contracts.functions import Outcome, TooManyRequests
 from lambent.contracts.http import BytesBody
 from lambent.contracts.ports import Reader
+from lambent.policy.surroundings import Surroundings, surroundings
 from lambent.services.apigateway.v2.checks import function_of
 from lambent.services.apigateway.v2.model import Authorizer
 
@@ -82,22 +83,9 @@ async def _by_signature(exchange: Exchange) -> None:
     exchange.authorizer = {"iam": _identity(caller)}
 
 
-def conditions(exchange: Exchange) -> dict[str, str | tuple[str, ...]]:
+def conditions(exchange: Exchange) -> Surroundings:
     """The condition keys of the request that policies may ask for."""
-    request = exchange.request
-    # What never left this machine, nobody could listen to: docs/decisions/004.
-    local = request.peer.startswith("127.") or request.peer in ("::1", "")
-    found: dict[str, str | tuple[str, ...]] = {
-        "aws:currenttime": exchange.iso_time,
-        "aws:epochtime": str(exchange.started_ns // _NS),
-        "aws:requestedregion": exchange.found.region,
-        "aws:securetransport": "true" if request.secure or local else "false",
-        "aws:sourceip": request.peer,
-    }
-    for name, key in (("user-agent", "aws:useragent"), ("referer", "aws:referer")):
-        if name in request.headers:
-            found[key] = request.headers[name]
-    return found
+    return surroundings(exchange.request, exchange.found.region, exchange.started_ns)
 
 
 def _identity(caller: Caller) -> dict[str, Any]:

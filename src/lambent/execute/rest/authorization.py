@@ -16,10 +16,11 @@ from typing import Final
 
 from lambent import policy
 from lambent.auth import Endpoint
-from lambent.auth.claim import ALGORITHM, format_time
+from lambent.auth.claim import ALGORITHM
 from lambent.contracts.access import AccessRequest, Decision, PolicySet
 from lambent.contracts.caller import ANONYMOUS, Caller, Credential
 from lambent.contracts.errors import ServiceError
+from lambent.policy.surroundings import Surroundings, surroundings
 
 from ..authorizers import ACTION, resource_policies
 from . import custom
@@ -149,20 +150,6 @@ def _require(x: Exchange, decision: Decision, who: str) -> None:
     raise Refusal("ACCESS_DENIED", f"{text} with an explicit deny" if decision.explicit else text)
 
 
-def conditions(x: Exchange) -> dict[str, str | tuple[str, ...]]:
+def conditions(x: Exchange) -> Surroundings:
     """The condition keys of the request."""
-    request = x.request
-    local = request.peer.startswith("127.") or request.peer in ("::1", "")
-    iso = format_time(x.started_ns)
-    found: dict[str, str | tuple[str, ...]] = {
-        "aws:currenttime": f"{iso[:4]}-{iso[4:6]}-{iso[6:8]}T{iso[9:11]}:{iso[11:13]}:{iso[13:15]}Z",
-        "aws:epochtime": str(x.started_ns // 1_000_000_000),
-        "aws:requestedregion": x.found.region,
-        "aws:securetransport": "true" if request.secure or local else "false",
-        "aws:sourceip": request.peer,
-    }
-    if "user-agent" in request.headers:
-        found["aws:useragent"] = request.headers["user-agent"]
-    if "referer" in request.headers:
-        found["aws:referer"] = request.headers["referer"]
-    return found
+    return surroundings(x.request, x.found.region, x.started_ns)

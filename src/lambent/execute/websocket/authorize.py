@@ -7,13 +7,13 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from lambent.auth import Endpoint
-from lambent.auth.claim import format_time
 from lambent.contracts.caller import Caller, Credential, Principal
 from lambent.contracts.errors import ServiceError
 from lambent.contracts.events import Undeliverable
 from lambent.contracts.functions import TooManyRequests
 from lambent.contracts.http import Request
 from lambent.contracts.ports import Reader
+from lambent.policy.surroundings import Surroundings, surroundings
 from lambent.services.apigateway.v2.checks import function_of
 from lambent.services.apigateway.v2.model import CONNECT, Authorizer, Stage
 
@@ -79,23 +79,9 @@ async def _by_signature(asked: Asked) -> dict[str, Any]:
     return _identity(caller)
 
 
-def conditions(asked: Asked) -> dict[str, str | tuple[str, ...]]:
+def conditions(asked: Asked) -> Surroundings:
     """The condition keys of a handshake that policies may ask for."""
-    request, now_ns = asked.request, asked.room.cloud.clock.now_ns()
-    iso = format_time(now_ns)
-    # What never left this machine, nobody could listen to: docs/decisions/004.
-    local = request.peer.startswith("127.") or request.peer in ("::1", "")
-    found: dict[str, str | tuple[str, ...]] = {
-        "aws:currenttime": f"{iso[:4]}-{iso[4:6]}-{iso[6:8]}T{iso[9:11]}:{iso[11:13]}:{iso[13:15]}Z",
-        "aws:epochtime": str(now_ns // 1_000_000_000),
-        "aws:requestedregion": asked.client.region,
-        "aws:securetransport": "true" if request.secure or local else "false",
-        "aws:sourceip": request.peer,
-    }
-    for name, key in (("user-agent", "aws:useragent"), ("referer", "aws:referer")):
-        if name in request.headers:
-            found[key] = request.headers[name]
-    return found
+    return surroundings(asked.request, asked.client.region, asked.room.cloud.clock.now_ns())
 
 
 def _masked(arn: str) -> str:

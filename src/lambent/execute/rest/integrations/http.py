@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zlib
 from typing import Final
 from urllib.parse import quote
@@ -19,6 +20,7 @@ from . import hops, uris
 
 _BODY_BYTES_MAX: Final = 10 * 1024 * 1024
 _MAPPABLE: Final = ("host", "trailer", "upgrade")
+_USER: Final = re.compile(r"//[^/?#]*@")
 _OWN_OF_PROXY: Final = frozenset(("x-amzn-trace-id", "content-encoding"))
 
 
@@ -41,7 +43,11 @@ async def http_proxy(x: Exchange) -> Answer:
     assert integration is not None
     made = transform.outgoing(x, mappings.REFUSED_OF_HTTP)
     sent = ((name, value) for name, value in x.request.headers.items() if not is_signature(name, value))
-    headers = {name: (name, [value]) for name, value in sent if name not in TO_BACKENDS_DROPPED}
+    # What Connection names was for this hop alone.
+    dropped = TO_BACKENDS_DROPPED | {
+        name.strip().lower() for name in x.request.headers.get("connection", "").split(",")
+    }
+    headers = {name: (name, [value]) for name, value in sent if name not in dropped}
     headers |= {name.lower(): (name, [value]) for name, value in forwarded(x).items()}
     headers |= _own(x)
     headers |= {name.lower(): (name, values) for name, values in made.headers.items()}
@@ -85,7 +91,7 @@ async def _call(
     verb = integration.http_method or x.request.method
     verb = x.request.method if verb == "ANY" else verb
     url = url_of(x, made, query)
-    x.note(f"Sending request to {url}")
+    x.note(f"Sending request to {_USER.sub('//', url, count=1)}")
     cleaned = [(name, clean(value)) for name, value in headers]
     shown = await identity.shown(x.cloud, x.found.account, x.found.region, x.stage.client_certificate)
     request = calling.Request(

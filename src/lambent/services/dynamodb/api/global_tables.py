@@ -97,6 +97,8 @@ def create_global_table(ctx: Context, tx: Transaction, req: dict[str, Any]) -> d
     name = req["GlobalTableName"]
     if global_tables.get(tx, ctx.account, name) is not None:
         raise GlobalTableAlreadyExistsException(f"Global table already exists: '{name}'")
+    if not all(replica.get("RegionName") for replica in req["ReplicationGroup"]):
+        raise ValidationException("A replica of a global table has a RegionName")
     regions = list(dict.fromkeys(replica["RegionName"] for replica in req["ReplicationGroup"]))
     tables = [_joinable(ctx, tx, name, region) for region in regions]
     _join(ctx, tx, tables)
