@@ -10,6 +10,7 @@ from lambent.contracts.ports import Reader
 from lambent.kit import Check, Context, Service, pass_role
 from lambent.kit.paging import seal, unseal
 from lambent.kit.service import Authorizer
+from lambent.kit.tags import limited
 from lambent.kv.table import Table
 
 from .errors import LimitExceededException, ValidationException, invalid
@@ -122,11 +123,5 @@ def read_tags(given: Iterable[Mapping[str, str]]) -> dict[str, str]:
         if tag["Key"].lower().startswith("aws:"):
             raise ValidationException("Tag keys that start with aws: are reserved.")
         found[tag["Key"]] = tag.get("Value", "")
-    if len(found) > TAGS_MAX:
-        raise LimitExceededException("The requested resource exceeds the maximum number of tags allowed.")
-    return found
-
-
-def show_tags(tags: Mapping[str, str]) -> list[dict[str, str]]:
-    """Tags as answers have them."""
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
+    too_many = LimitExceededException("The requested resource exceeds the maximum number of tags allowed.")
+    return limited(found, TAGS_MAX, too_many)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from lambent.kit.tags import limited
+
 from .errors import InvalidParameter, TagLimitExceeded
 from .model import TAGS_MAX
 
@@ -24,9 +26,7 @@ def read_tags(given: Iterable[Mapping[str, str]]) -> dict[str, str]:
 
 
 def _limited(tags: dict[str, str]) -> dict[str, str]:
-    if len(tags) > TAGS_MAX:
-        raise TagLimitExceeded("Could not complete request: tag quota of per resource exceeded")
-    return tags
+    return limited(tags, TAGS_MAX, TagLimitExceeded("Could not complete request: tag quota of per resource exceeded"))
 
 
 def merged(old: Mapping[str, str], new: Mapping[str, str]) -> dict[str, str]:

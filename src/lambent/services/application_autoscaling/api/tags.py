@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
+from lambent.kit.tags import merged, without
 
 from ..errors import ResourceNotFoundException, TooManyTagsException
 from ..keys import scalable
@@ -38,9 +39,8 @@ def list_tags_for_resource(ctx: Context, tx: Reader, req: dict[str, Any]) -> dic
 def tag_resource(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     """Add tags."""
     target = _find(ctx, tx, req)
-    tags = {**target.tags, **req["Tags"]}
-    if len(tags) > _TAGS_MAX:
-        raise TooManyTagsException(f"A scalable target can have {_TAGS_MAX} tags at most")
+    too_many = TooManyTagsException(f"A scalable target can have {_TAGS_MAX} tags at most")
+    tags = merged(target.tags, req["Tags"], _TAGS_MAX, too_many)
     scalable.put(tx, replace(target, tags=tags), *target.where)
     return {}
 
@@ -49,6 +49,5 @@ def tag_resource(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str
 def untag_resource(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     """Remove tags."""
     target = _find(ctx, tx, req)
-    kept = {name: value for name, value in target.tags.items() if name not in req["TagKeys"]}
-    scalable.put(tx, replace(target, tags=kept), *target.where)
+    scalable.put(tx, replace(target, tags=without(target.tags, req["TagKeys"])), *target.where)
     return {}

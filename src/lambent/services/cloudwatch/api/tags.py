@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from lambent.contracts import arn
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
+from lambent.kit.tags import from_pairs, limited, pairs, without
 
 from .. import keys
 from ..errors import InvalidParameterValueException, ResourceNotFoundException
@@ -46,27 +47,27 @@ def _found(ctx: Context, tx: Reader, req: dict[str, Any]) -> Alarm:
 
 
 def _put(tx: Transaction, alarm: Alarm, tags: dict[str, str]) -> None:
-    if len(tags) > _TAGS_MAX:
-        raise InvalidParameterValueException(f"An alarm can have {_TAGS_MAX} tags at most.")
-    keys.alarms.put(tx, replace(alarm, tags=tags), alarm.account, alarm.region, alarm.name)
+    too_many = InvalidParameterValueException(f"An alarm can have {_TAGS_MAX} tags at most.")
+    changed = replace(alarm, tags=limited(tags, _TAGS_MAX, too_many))
+    keys.alarms.put(tx, changed, alarm.account, alarm.region, alarm.name)
 
 
 @cloudwatch.operation(tx="read", resource=_arn)
 def list_tags_for_resource(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     # An alarm that was deleted has no tags, as on AWS, which does not say that it is gone.
     alarm = _find(ctx, tx, req)
-    return {"Tags": [] if alarm is None else [{"Key": key, "Value": value} for key, value in alarm.tags.items()]}
+    return {"Tags": [] if alarm is None else pairs(alarm.tags)}
 
 
 @cloudwatch.operation(tx="write", resource=_arn)
 def tag_resource(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     alarm = _found(ctx, tx, req)
-    _put(tx, alarm, {**alarm.tags, **{tag["Key"]: tag["Value"] for tag in req["Tags"]}})
+    _put(tx, alarm, {**alarm.tags, **from_pairs(req["Tags"])})
     return {}
 
 
 @cloudwatch.operation(tx="write", resource=_arn)
 def untag_resource(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     alarm = _found(ctx, tx, req)
-    _put(tx, alarm, {key: value for key, value in alarm.tags.items() if key not in req["TagKeys"]})
+    _put(tx, alarm, without(alarm.tags, req["TagKeys"]))
     return {}

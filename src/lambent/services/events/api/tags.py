@@ -10,11 +10,12 @@ from msgspec.structs import replace
 from lambent.contracts import arn
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
+from lambent.kit.tags import pairs, without
 
 from .. import errors, keys
 from ..errors import invalid
 from ..model import DEFAULT, Bus, Rule
-from ..service import events, read_tags, show_tags
+from ..service import events, read_tags
 
 
 def _resource(ctx: Context, req: dict[str, Any]) -> str:
@@ -41,7 +42,7 @@ def _tagged(tx: Reader, text: str) -> Bus | Rule:
 
 @events.operation(tx="read", resource=_resource)
 def list_tags_for_resource(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
-    return {"Tags": show_tags(_tagged(tx, req["ResourceARN"]).tags)}
+    return {"Tags": pairs(_tagged(tx, req["ResourceARN"]).tags)}
 
 
 def _change(tx: Transaction, text: str, change: Callable[[dict[str, str]], dict[str, str]]) -> None:
@@ -55,13 +56,11 @@ def _change(tx: Transaction, text: str, change: Callable[[dict[str, str]], dict[
 @events.operation(tx="write", resource=_resource)
 def tag_resource(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
     def merged(tags: dict[str, str]) -> dict[str, str]:
-        every = {**tags, **read_tags(req["Tags"])}
-        return read_tags([{"Key": key, "Value": value} for key, value in every.items()])
+        return read_tags(pairs({**tags, **read_tags(req["Tags"])}))
 
     _change(tx, req["ResourceARN"], merged)
 
 
 @events.operation(tx="write", resource=_resource)
 def untag_resource(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
-    gone = set(req["TagKeys"])
-    _change(tx, req["ResourceARN"], lambda tags: {key: value for key, value in tags.items() if key not in gone})
+    _change(tx, req["ResourceARN"], lambda tags: without(tags, req["TagKeys"]))

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from lambent.contracts import arn
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
+from lambent.kit.tags import merged, without
 
 from ..errors import NotFoundException, ValidationException
 from ..keys import get_pipe, pipes
@@ -41,9 +42,8 @@ def list_tags_for_resource(ctx: Context, tx: Reader, req: dict[str, Any]) -> dic
 @pipes_service.operation(tx="write", resource=_arn)
 def tag_resource(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     pipe = _find(ctx, tx, req)
-    tags = {**pipe.tags, **req["tags"]}
-    if len(tags) > _TAGS_MAX:
-        raise ValidationException(f"A pipe can have {_TAGS_MAX} tags at most.")
+    too_many = ValidationException(f"A pipe can have {_TAGS_MAX} tags at most.")
+    tags = merged(pipe.tags, req["tags"], _TAGS_MAX, too_many)
     pipes.put(tx, replace(pipe, tags=tags), *pipe.place)
     return {}
 
@@ -51,6 +51,5 @@ def tag_resource(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str
 @pipes_service.operation(tx="write", resource=_arn)
 def untag_resource(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     pipe = _find(ctx, tx, req)
-    tags = {key: value for key, value in pipe.tags.items() if key not in req["tagKeys"]}
-    pipes.put(tx, replace(pipe, tags=tags), *pipe.place)
+    pipes.put(tx, replace(pipe, tags=without(pipe.tags, req["tagKeys"])), *pipe.place)
     return {}

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from lambent.contracts import arn
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
+from lambent.kit.tags import from_pairs, merged, pairs, without
 
 from ..errors import ResourceNotFoundException, ValidationException
 from ..keys import find_group, groups
@@ -40,21 +41,19 @@ def _put(tx: Transaction, group: Group, tags: dict[str, str], now_ms: int) -> No
 
 @scheduler.operation(tx="read", resource=_arn)
 def list_tags_for_resource(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
-    return {"Tags": [{"Key": key, "Value": value} for key, value in _find(ctx, tx, req).tags.items()]}
+    return {"Tags": pairs(_find(ctx, tx, req).tags)}
 
 
 @scheduler.operation(tx="write", resource=_arn)
 def tag_resource(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     group = _find(ctx, tx, req)
-    tags = {**group.tags, **{tag["Key"]: tag["Value"] for tag in req["Tags"]}}
-    if len(tags) > _TAGS_MAX:
-        raise ValidationException(f"A schedule group can have {_TAGS_MAX} tags at most.")
-    _put(tx, group, tags, ctx.now_ms)
+    too_many = ValidationException(f"A schedule group can have {_TAGS_MAX} tags at most.")
+    _put(tx, group, merged(group.tags, from_pairs(req["Tags"]), _TAGS_MAX, too_many), ctx.now_ms)
     return {}
 
 
 @scheduler.operation(tx="write", resource=_arn)
 def untag_resource(ctx: Context, tx: Transaction, req: dict[str, Any]) -> dict[str, Any]:
     group = _find(ctx, tx, req)
-    _put(tx, group, {key: value for key, value in group.tags.items() if key not in req["TagKeys"]}, ctx.now_ms)
+    _put(tx, group, without(group.tags, req["TagKeys"]), ctx.now_ms)
     return {}

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
+from lambent.kit.tags import pairs, without
 
 from .. import keys
 from ..errors import ResourceNotFound
@@ -26,7 +27,7 @@ def _topic(ctx: Context, tx: Reader, req: dict[str, Any]) -> Topic:
 @sns.operation(tx="read", authorize=on_topic("sns:ListTagsForResource", "ResourceArn"))
 def list_tags_for_resource(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     tags = _topic(ctx, tx, req).tags
-    return {"Tags": [{"Key": key, "Value": value} for key, value in sorted(tags.items())]}
+    return {"Tags": pairs(dict(sorted(tags.items())))}
 
 
 @sns.operation(tx="write", authorize=on_topic("sns:TagResource", "ResourceArn"))
@@ -38,5 +39,4 @@ def tag_resource(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
 @sns.operation(tx="write", authorize=on_topic("sns:UntagResource", "ResourceArn"))
 def untag_resource(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
     topic = _topic(ctx, tx, req)
-    gone = set(req["TagKeys"])
-    keys.put_topic(tx, replace(topic, tags={key: value for key, value in topic.tags.items() if key not in gone}))
+    keys.put_topic(tx, replace(topic, tags=without(topic.tags, req["TagKeys"])))

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
+from lambent.kit.tags import limited, without
 
 from .. import keys
 from ..errors import InvalidParameterValueException, missing
@@ -18,8 +19,7 @@ TAGS_MAX: Final = 50
 
 def check_tags(tags: dict[str, str]) -> None:
     """Raise for tags that a queue cannot have."""
-    if len(tags) > TAGS_MAX:
-        raise InvalidParameterValueException(f"Too many tags added for queue: the limit is {TAGS_MAX}.")
+    limited(tags, TAGS_MAX, InvalidParameterValueException(f"Too many tags added for queue: the limit is {TAGS_MAX}."))
     for name, value in tags.items():
         if not 1 <= len(name) <= 128 or name.lower().startswith("aws:"):
             raise InvalidParameterValueException("Tag keys must be between 1 and 128 characters in length.")
@@ -44,8 +44,7 @@ def untag_queue(ctx: Context, tx: Transaction, req: dict[str, Any]) -> None:
     queue = queue_in(req)
     if not req.get("TagKeys"):
         raise missing("TagKeys")
-    tags = {name: value for name, value in queue.tags.items() if name not in req["TagKeys"]}
-    keys.put_queue(tx, replace(queue, tags=tags))
+    keys.put_queue(tx, replace(queue, tags=without(queue.tags, req["TagKeys"])))
 
 
 @on_queue("read")
