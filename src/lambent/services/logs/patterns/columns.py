@@ -7,7 +7,7 @@ must agree, unless an ellipsis stands for any number of them.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from .text import DEPTH_MAX, Scanner, ValueTest, invalid, value_test
 
@@ -17,6 +17,8 @@ _COLUMN = re.compile(r'\s*(?:"((?:[^"\\]|\\.)*)"|\[([^\]]*)\]|(\S+))')
 _COLUMNS_MAX = 64
 
 ColumnTest = Callable[[str], bool]
+_Compared = tuple[str, ColumnTest | None]
+"""A column's name, and its comparison where there is one."""
 
 
 def split(message: str) -> list[str]:
@@ -79,36 +81,38 @@ class ColumnsPattern:
         return found
 
 
-def _either(scanner: Scanner, name: str, depth: int) -> tuple[str, ColumnTest | None]:
+def _either(scanner: Scanner, name: str, depth: int) -> _Compared:
     """`a && b || c`; every comparison of a column names that column."""
-    name, test = _both(scanner, name, depth)
+    return _joined(scanner, "||", _both, any, name, depth)
+
+
+def _both(scanner: Scanner, name: str, depth: int) -> _Compared:
+    return _joined(scanner, "&&", _single, all, name, depth)
+
+
+def _joined(
+    scanner: Scanner,
+    sign: str,
+    part: Callable[[Scanner, str, int], _Compared],
+    verdict: Callable[[Iterable[bool]], bool],
+    name: str,
+    depth: int,
+) -> _Compared:
+    """Parts with `sign` between them: where there are several, each must compare, and `verdict` is of all of them."""
+    name, test = part(scanner, name, depth)
     tests = [test]
-    while scanner.take("||"):
-        name, test = _both(scanner, name, depth)
+    while scanner.take(sign):
+        name, test = part(scanner, name, depth)
         tests.append(test)
     if len(tests) == 1:
         return name, tests[0]
     known = [test for test in tests if test is not None]
     if len(known) != len(tests):
         raise invalid("a comparison is missing")
-    return name, lambda column: any(test(column) for test in known)
+    return name, lambda column: verdict(test(column) for test in known)
 
 
-def _both(scanner: Scanner, name: str, depth: int) -> tuple[str, ColumnTest | None]:
-    name, test = _single(scanner, name, depth)
-    tests = [test]
-    while scanner.take("&&"):
-        name, test = _single(scanner, name, depth)
-        tests.append(test)
-    if len(tests) == 1:
-        return name, tests[0]
-    known = [test for test in tests if test is not None]
-    if len(known) != len(tests):
-        raise invalid("a comparison is missing")
-    return name, lambda column: all(test(column) for test in known)
-
-
-def _single(scanner: Scanner, name: str, depth: int) -> tuple[str, ColumnTest | None]:
+def _single(scanner: Scanner, name: str, depth: int) -> _Compared:
     if depth > DEPTH_MAX:
         raise invalid("parentheses are nested too deep")
     if scanner.take("("):
