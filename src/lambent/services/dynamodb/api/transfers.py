@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import orjson
@@ -13,6 +13,7 @@ from lambent.contracts.errors import NotBuilt, ServiceError
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Check, Context
 from lambent.kit.paging import page, unseal
+from lambent.kv.table import Table
 
 from .. import describe, keys
 from ..errors import (
@@ -191,6 +192,17 @@ def _on_arn(action: str, parameter: str) -> Any:
     return list_checks
 
 
+def _page(
+    ctx: Context, tx: Reader, req: dict[str, Any], table: Table[Any], limit: int, view: Callable[[Any], dict[str, Any]]
+) -> tuple[list[dict[str, Any]], dict[str, str]]:
+    """Views of the region's exports or imports, or of those of a table; and the token of the next page, if any."""
+    after = unseal(req["NextToken"], ValidationException) if "NextToken" in req else None
+    rows = table.scan(tx, ctx.account, ctx.region, after=after)
+    found = [(key, record) for key, record in rows if req.get("TableArn") in (None, record.table_arn)]
+    shown, token = page(found, limit, lambda row: row[0])
+    return [view(record) for _, record in shown], {"NextToken": token} if token else {}
+
+
 @checked_operation("read", _on_arn("DescribeExport", "ExportArn"))
 def describe_export(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     """How far an export is."""
@@ -200,17 +212,9 @@ def describe_export(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, 
 @checked_operation("read", _on_arn("ListExports", ""))
 def list_exports(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     """The exports of the region, or of a table."""
-    after = unseal(req["NextToken"], ValidationException) if "NextToken" in req else None
-    found = [
-        (key, export)
-        for key, export in exports.scan(tx, ctx.account, ctx.region, after=after)
-        if req.get("TableArn") in (None, export.table_arn)
-    ]
-    shown, token = page(found, req.get("MaxResults", 25), lambda row: row[0])
-    views = [_export_view(export) for _, export in shown]
+    views, more = _page(ctx, tx, req, exports, req.get("MaxResults", 25), _export_view)
     summaries = [{name: view[name] for name in ("ExportArn", "ExportStatus", "ExportType")} for view in views]
-    result: dict[str, Any] = {"ExportSummaries": summaries}
-    return result | {"NextToken": token} if token else result
+    return {"ExportSummaries": summaries, **more}
 
 
 def _import_checks(ctx: Context, tx: Reader, req: dict[str, Any]) -> list[Check]:
@@ -285,14 +289,6 @@ def describe_import(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, 
 @checked_operation("read", _on_arn("ListImports", ""))
 def list_imports(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
     """The imports of the region, or into a table."""
-    after = unseal(req["NextToken"], ValidationException) if "NextToken" in req else None
-    found = [
-        (key, record)
-        for key, record in imports.scan(tx, ctx.account, ctx.region, after=after)
-        if req.get("TableArn") in (None, record.table_arn)
-    ]
-    shown, token = page(found, req.get("PageSize", 25), lambda row: row[0])
+    views, more = _page(ctx, tx, req, imports, req.get("PageSize", 25), _import_view)
     names = ("ImportArn", "ImportStatus", "TableArn", "S3BucketSource", "InputFormat", "StartTime", "EndTime")
-    views = [_import_view(record) for _, record in shown]
-    result: dict[str, Any] = {"ImportSummaryList": [{n: view[n] for n in names if n in view} for view in views]}
-    return result | {"NextToken": token} if token else result
+    return {"ImportSummaryList": [{n: view[n] for n in names if n in view} for view in views], **more}
