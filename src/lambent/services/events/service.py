@@ -38,14 +38,28 @@ def bus_place(ctx: Context, given: str | None) -> Place:
         return Place(ctx.account, ctx.region, DEFAULT)
     if not given.startswith("arn:"):
         return Place(ctx.account, ctx.region, given)
-    try:
-        found = arn.parse(given)
-    except ValueError:
-        raise invalid("EventBusName") from None
-    kind, _, name = found.resource.partition("/")
+    found, kind, name = parsed(given, "EventBusName")
     if found.service != "events" or kind != "event-bus" or not name:
         raise invalid("EventBusName")
     return Place(found.account, found.region, name)
+
+
+def parsed(text: str, parameter: str) -> tuple[arn.Arn, str, str]:
+    """The ARN that a parameter gives, with the kind and name of its resource (`event-bus/a`); `invalid` if it is none."""
+    try:
+        found = arn.parse(text)
+    except ValueError:
+        raise invalid(parameter) from None
+    kind, _, name = found.resource.partition("/")
+    return found, kind, name
+
+
+def one_filter(req: Mapping[str, Any], operation: str) -> None:
+    """Raise where a request lists archives or replays by more than one thing."""
+    if sum(name in req for name in ("State", "EventSourceArn", "NamePrefix")) > 1:
+        raise ValidationException(
+            f"At most one filter is allowed for {operation}. Use either : State, EventSourceArn, or NamePrefix."
+        )
 
 
 def rule_arn(place: Place, name: str) -> str:

@@ -7,7 +7,6 @@ from typing import Any
 from msgspec.structs import replace
 
 from lambent import patterns
-from lambent.contracts import arn
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
 from lambent.patterns import InvalidPattern
@@ -21,7 +20,7 @@ from ..errors import (
     invalid,
 )
 from ..model import Archive, Mark, present, timestamp
-from ..service import events, listed, named, paged
+from ..service import events, listed, named, one_filter, paged, parsed
 
 
 def _pattern(req: dict[str, Any]) -> str:
@@ -47,11 +46,7 @@ def _answer(archive: Archive) -> dict[str, Any]:
 
 def bus_of(ctx: Context, text: str, parameter: str) -> str:
     """The name in the ARN of a bus of the call's account and region."""
-    try:
-        place = arn.parse(text)
-    except ValueError:
-        raise invalid(parameter) from None
-    kind, _, name = place.resource.partition("/")
+    place, kind, name = parsed(text, parameter)
     if kind != "event-bus" or (place.account, place.region) != (ctx.account, ctx.region):
         raise invalid(parameter, "Must contain an event bus ARN.")
     return name
@@ -128,10 +123,7 @@ def describe_archive(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str,
 
 @events.operation(tx="read")
 def list_archives(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
-    if sum(name in req for name in ("State", "EventSourceArn", "NamePrefix")) > 1:
-        raise ValidationException(
-            "At most one filter is allowed for ListArchives. Use either : State, EventSourceArn, or NamePrefix."
-        )
+    one_filter(req, "ListArchives")
     if "EventSourceArn" in req:
         bus = bus_of(ctx, req["EventSourceArn"], "EventSourceArn")
         if keys.find_bus(tx, ctx.account, ctx.region, bus) is None:

@@ -6,7 +6,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from lambent.contracts import arn
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
 
@@ -15,20 +14,15 @@ from ..errors import (
     IllegalStatusException,
     ResourceAlreadyExistsException,
     ResourceNotFoundException,
-    ValidationException,
     invalid,
 )
 from ..model import Archive, Replay, milliseconds, present, timestamp
-from ..service import events, listed, named, paged
+from ..service import events, listed, named, one_filter, paged, parsed
 from .archives import bus_of
 
 
 def _archive(ctx: Context, tx: Reader, text: str) -> Archive:
-    try:
-        place = arn.parse(text)
-    except ValueError:
-        raise invalid("EventSourceArn") from None
-    kind, _, name = place.resource.partition("/")
+    _, kind, name = parsed(text, "EventSourceArn")
     if kind != "archive":
         raise invalid("EventSourceArn", "Must contain an archive ARN.")
     found = keys.archives.get(tx, ctx.account, ctx.region, name)
@@ -113,10 +107,7 @@ def describe_replay(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, 
 
 @events.operation(tx="read")
 def list_replays(ctx: Context, tx: Reader, req: dict[str, Any]) -> dict[str, Any]:
-    if sum(name in req for name in ("State", "EventSourceArn", "NamePrefix")) > 1:
-        raise ValidationException(
-            "At most one filter is allowed for ListReplays. Use either : State, EventSourceArn, or NamePrefix."
-        )
+    one_filter(req, "ListReplays")
 
     def wanted(replay: Replay) -> bool:
         return req.get("State") in (None, replay.state) and req.get("EventSourceArn") in (None, replay.archive)

@@ -7,7 +7,6 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from lambent.contracts import arn
 from lambent.contracts.ports import Reader, Transaction
 from lambent.kit import Context
 from lambent.kit.tags import pairs, without
@@ -15,7 +14,7 @@ from lambent.kit.tags import pairs, without
 from .. import errors, keys
 from ..errors import invalid
 from ..model import DEFAULT, Bus, Rule
-from ..service import events, read_tags
+from ..service import events, parsed, read_tags
 
 
 def _resource(ctx: Context, req: dict[str, Any]) -> str:
@@ -24,11 +23,7 @@ def _resource(ctx: Context, req: dict[str, Any]) -> str:
 
 def _tagged(tx: Reader, text: str) -> Bus | Rule:
     """The bus or rule of an ARN."""
-    try:
-        place = arn.parse(text)
-    except ValueError:
-        raise invalid("ResourceARN") from None
-    kind, _, path = place.resource.partition("/")
+    place, kind, path = parsed(text, "ResourceARN")
     if place.service != "events" or kind not in ("event-bus", "rule") or not path:
         raise invalid("ResourceARN")
     if kind == "event-bus":
