@@ -45,7 +45,7 @@ def bus_place(ctx: Context, given: str | None) -> Place:
 
 
 def parsed(text: str, parameter: str) -> tuple[arn.Arn, str, str]:
-    """The ARN that a parameter gives, with the kind and name of its resource (`event-bus/a`); `invalid` if it is none."""
+    """The ARN that a parameter gives, with its resource's kind and name (`event-bus/a`); `invalid` where it is none."""
     try:
         found = arn.parse(text)
     except ValueError:
