@@ -7,12 +7,11 @@ aliases are refused, as AWS does, so a document cannot grow beyond its text.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import yaml
 
-from lambent.kit import yaml_numbers
+from lambent.kit import yaml_text
 from lambent.services.cloudformation.errors import ValidationError
 
 BODY_BYTES_MAX = 1_000_000
@@ -41,24 +40,8 @@ _FUNCTIONS = [
 ]
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the C loader is optional
-    """YAML 1.1 without timestamps (a policy's Version is a string), whose keys are texts as they are written, and with
-    the short forms."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[str, Any]:
-        """A mapping; merge keys have no meaning in templates."""
-        found: dict[str, Any] = {}
-        for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, "a key must be a scalar", key.start_mark)
-            found[key.value] = self.construct_object(value, deep=deep)
-        return found
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
+class _Loader(yaml_text.Loader):
+    """YAML with the short forms."""
 
 
 def _short_form(loader: Any, suffix: str, node: yaml.Node) -> dict[str, Any]:
@@ -77,7 +60,6 @@ def _short_form(loader: Any, suffix: str, node: yaml.Node) -> dict[str, Any]:
 
 
 _Loader.add_multi_constructor("!", _short_form)
-yaml_numbers.bounded(_Loader)
 
 
 def load(text: str) -> dict[str, Any]:
@@ -110,27 +92,17 @@ def _refuse_constant(name: str) -> Any:
 
 def _load_yaml(text: str) -> Any:
     try:
-        _check_events(yaml.parse(text, Loader=_Loader))
-        return yaml.load(text, Loader=_Loader)
+        return yaml_text.load(text, DEPTH_MAX, _Loader)
+    except yaml_text.Aliased:
+        raise ValidationError("Template error: YAML aliases are not allowed in CloudFormation templates") from None
+    except yaml_text.TooDeep:
+        raise ValidationError("Template format error: the template is nested too deeply.") from None
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f" (line {mark.line + 1}, column {mark.column + 1})" if mark else ""
         raise ValidationError(f"Template format error: YAML not well-formed.{where}") from None
     except (yaml.YAMLError, RecursionError, ValueError):
         raise ValidationError("Template format error: YAML not well-formed.") from None
-
-
-def _check_events(events: Iterator[Any]) -> None:
-    depth = 0
-    for event in events:
-        if isinstance(event, yaml.AliasEvent):
-            raise ValidationError("Template error: YAML aliases are not allowed in CloudFormation templates")
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-            if depth > DEPTH_MAX:
-                raise ValidationError("Template format error: the template is nested too deeply.")
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
 
 
 def _plain(value: Any, depth: int) -> Any:

@@ -10,7 +10,7 @@ from typing import Any, Final, TypeVar
 import orjson
 import yaml
 
-from lambent.kit import yaml_numbers
+from lambent.kit import yaml_text
 
 BODY_BYTES_MAX: Final = 6 << 20
 DEPTH_MAX: Final = 100
@@ -25,26 +25,6 @@ class Unreadable(Exception):
     """The text is neither JSON nor YAML, or no OpenAPI document of version 2 or 3."""
 
 
-class _Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]  # the C loader is optional
-    """YAML without timestamps (a policy's Version is a string), whose keys are texts: a status is `200`."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> dict[str, Any]:
-        """A mapping; merge keys need aliases, which there are none of."""
-        found: dict[str, Any] = {}
-        for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise yaml.constructor.ConstructorError(None, None, "a key must be a scalar", key.start_mark)
-            found[key.value] = self.construct_object(value, deep=deep)
-        return found
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-yaml_numbers.bounded(_Loader)
-
-
 def values(body: bytes) -> dict[str, Any]:
     """The object that JSON or YAML text holds; `Unreadable` when it holds none."""
     if len(body) > BODY_BYTES_MAX:
@@ -52,7 +32,7 @@ def values(body: bytes) -> dict[str, Any]:
     try:
         text = body.decode("utf-8-sig")
         # orjson refuses what is nested too deep by itself, where json would use up Python's stack.
-        found = orjson.loads(text) if text.lstrip().startswith("{") else _yaml(text)
+        found = orjson.loads(text) if text.lstrip().startswith("{") else yaml_text.load(text, DEPTH_MAX)
     except (ValueError, yaml.YAMLError):
         raise Unreadable from None
     if not isinstance(found, dict) or _depth(found) > DEPTH_MAX:
@@ -66,15 +46,6 @@ def load(body: bytes) -> dict[str, Any]:
     if found.get("swagger") not in ("2.0", 2.0) and not str(found.get("openapi", "")).startswith("3."):
         raise Unreadable
     return found
-
-
-def _yaml(text: str) -> Any:
-    level = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        level += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
-        if level > DEPTH_MAX or isinstance(event, yaml.AliasEvent):
-            raise Unreadable
-    return yaml.load(text, Loader=_Loader)  # a safe loader without timestamps
 
 
 def _depth(value: Any) -> int:

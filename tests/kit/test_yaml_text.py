@@ -1,4 +1,4 @@
-"""Numbers in YAML that strangers wrote: none keeps a core busy, and none is there that JSON does not have."""
+"""YAML that strangers wrote: no number keeps a core busy, none is there that JSON does not have, and nothing grows."""
 
 from __future__ import annotations
 
@@ -7,11 +7,13 @@ from typing import Any
 
 import orjson
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lambent.contracts.errors import ServiceError
 from lambent.deploy.template import loader
+from lambent.kit import yaml_text
 from lambent.services.apigateway.openapi.document import Unreadable, load
 
 SEXAGESIMAL = "1" + ":59" * 300_000
@@ -49,3 +51,17 @@ def test_numbers_as_people_write_them_stay() -> None:
     text = "openapi: '3.0.1'\na: 12\nb: 0x1F\nc: 1:30\nd: -2.5e+3\ne: 18446744073709551616\n"
     plain = {name: value for name, value in load(text.encode()).items() if name != "openapi"}
     assert plain == {"a": 12, "b": 31, "c": 90, "d": -2500.0, "e": 2.0**64}
+
+
+def test_keys_and_dates_are_texts_as_they_are_written() -> None:
+    assert yaml_text.load("200: {on: 2012-10-17}\n", 2) == {"200": {"on": "2012-10-17"}}
+    with pytest.raises(yaml.YAMLError, match="a key must be a scalar"):
+        yaml_text.load("{[a]: b}", 9)
+
+
+def test_aliases_and_depth_are_refused_by_name() -> None:
+    with pytest.raises(yaml_text.Aliased):
+        yaml_text.load("a: &x [1]\nb: *x\n", 9)
+    assert yaml_text.load("[[1], [2]]", 2) == [[1], [2]]
+    with pytest.raises(yaml_text.TooDeep):
+        yaml_text.load("[[[1]]]", 2)
