@@ -1,4 +1,4 @@
-"""Doors beside the AWS API: health, readiness, what custom resources answer, archives, the mailbox, links in
+"""Doors beside the AWS API: health, readiness, what custom resources answer, archives, the mailbox, the clock, links in
 mails, browsers at S3's buckets.
 
 Each is `async (cloud, request) -> Response`. Services are loaded when a door of theirs is first opened.
@@ -17,12 +17,14 @@ import msgspec
 from lambent import __version__, auth, mail, model, wire
 from lambent.auth import Verifier
 from lambent.contracts.caller import Credential, Principal
+from lambent.contracts.clock import MovableClock
 from lambent.contracts.errors import ServiceError
 from lambent.contracts.http import BodyTooLarge, Request, Response
 from lambent.contracts.ports import Cloud
 from lambent.gateway import browsers
 from lambent.gateway.rooms import json_response
 from lambent.kit import Context
+from lambent.kv import moved
 from lambent.kv.errors import StoreError
 from lambent.registry import SERVICES, load_service
 from lambent.wire import Route
@@ -30,6 +32,8 @@ from lambent.wire import Route
 _ANSWER_BYTES_MAX = 65_536
 _LETTERS_MAX = 1000
 _LETTERS_SHOWN = 50
+_SECOND_NS = 1_000_000_000
+_AHEAD_NS_MAX = 10 * 365 * 86_400 * _SECOND_NS
 _SIGNING = frozenset(("authorization", "x-amz-security-token", "x-amz-date"))
 _HEADER = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+").fullmatch
 _EXPOSED = "x-amzn-errormessage,x-amzn-errortype,x-amzn-requestid,x-amzn-trace-id,x-amz-request-id,date"
@@ -52,6 +56,7 @@ async def health(cloud: Cloud, request: Request) -> Response:
             **({"pid": os.getpid(), "data": cloud.settings.data} if request.is_local else {}),
             "region": cloud.settings.region,
             "auth": cloud.settings.auth,
+            "ahead_s": round((cloud.clock.now_ns() - cloud.clock.outside_ns()) / _SECOND_NS),
             "nodes": members,
             "services": {name: _coverage(name) for name in SERVICES},
         }
@@ -127,7 +132,7 @@ async def form_upload(cloud: Cloud, verifier: Verifier, request: Request, route:
     async def find(access_key: str) -> Credential | None:
         return await cloud.store.read(lambda tx: cloud.directory.credential(tx, access_key))
 
-    who = await auth.authenticate_form(verifier, form, bucket, find, cloud.clock.now_ns())
+    who = await auth.authenticate_form(verifier, form, bucket, find, cloud.clock.outside_ns())
     settings, s3 = cloud.settings, _package("s3")
     foreign = browsers.known_to_all(settings, who.caller) and browsers.of_foreign_page(settings, request, "s3")
     if foreign and not await s3.cors_headers(cloud, bucket, request):
@@ -178,6 +183,25 @@ async def mailbox(cloud: Cloud, request: Request) -> Response:
     return json_response({"letters": [msgspec.to_builtins(one) for one in found]})
 
 
+async def clock(cloud: Cloud, request: Request) -> Response:
+    """The cloud's time, and how far it is ahead of the machine's; a POST moves it `?forward=` seconds on. For root."""
+    if not await _is_root(cloud, request):
+        return json_response({"message": "The clock is for the root user."}, 403)
+    mine = cloud.clock
+    if cloud.store.shared or not isinstance(mine, MovableClock):
+        return json_response({"message": "The clock of a cloud of many nodes cannot be moved: each has its own."}, 409)
+    if request.method == "POST":
+        text = dict(parse_qsl(request.query)).get("forward", "")
+        seconds = int(text) if text.isascii() and text.isdigit() and len(text) < 12 else 0
+        by_ns = seconds * _SECOND_NS
+        if not 0 < by_ns <= _AHEAD_NS_MAX - mine.ahead_ns:
+            return json_response({"message": "The clock goes forward, by a second at least, ten years in all."}, 400)
+        await cloud.store.write(lambda tx: moved.move(tx, by_ns))
+        mine.move(by_ns)
+    now_ms = mine.now_ns() // 1_000_000
+    return json_response({"now_ms": now_ms, "ahead_s": mine.ahead_ns // _SECOND_NS})
+
+
 def _of_web(cloud: Cloud, request: Request) -> bool:
     """Whether a page of the web asks, or somebody by a name of the web's, for whom loopback is no proof."""
     origin = request.headers.get("origin", "http://localhost")
@@ -193,7 +217,7 @@ async def _is_root(cloud: Cloud, request: Request) -> bool:
         return await cloud.store.read(lambda tx: cloud.directory.credential(tx, access_key))
 
     try:
-        who = await Verifier().authenticate(request, auth.Endpoint("sns", "query"), find, cloud.clock.now_ns())
+        who = await Verifier().authenticate(request, auth.Endpoint("sns", "query"), find, cloud.clock.outside_ns())
     except ServiceError:
         return False
     return who.signed and who.caller.kind is Principal.ROOT and who.caller.account == cloud.settings.account
@@ -203,6 +227,7 @@ DOORS = {
     "health": health,
     "ready": ready,
     "cfn-response": custom_resource,
+    "clock": clock,
     "lambda": archive,
     "mail": mailbox,
     "sns": topics,

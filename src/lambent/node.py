@@ -18,13 +18,14 @@ import uvloop
 
 from lambent import app, engines
 from lambent.archive.control import SOCKET, serve_control
-from lambent.contracts.clock import SystemClock
+from lambent.contracts.clock import MovableClock, SystemClock
 from lambent.contracts.http import Request, Response
 from lambent.contracts.ids import Ids
 from lambent.contracts.ports import Settings
 from lambent.gateway import edge, edge_inside
 from lambent.gateway.rooms import FrontDoor
 from lambent.kit import log_lines
+from lambent.kv import moved
 from lambent.kv.errors import StoreError
 from lambent.registry import blobs_in_use
 
@@ -100,23 +101,25 @@ async def _serve(options: NodeOptions) -> None:
         raise StartFailure(str(error)) from None
     if not options.store:
         _make_folder(options.own)
-    clock, ids = SystemClock(), Ids()
+    # Connections and certificates are of the world outside, whose time nobody moves.
+    clock, outside, ids = MovableClock(), SystemClock(), Ids()
     # The store first: a node that cannot have it leaves nothing behind.
     try:
         found = await engines.open_engines(options.settings(options.port), clock, ids)
+        clock.move(await found.store.read(moved.ahead_ns))
     except (StoreError, OSError) as error:
         raise StartFailure(str(error)) from None
     gate = _Gate()
     try:
-        server = await _listen(options, gate, clock, ids)
+        server = await _listen(options, gate, outside, ids)
     except StartFailure:
         await engines.close(found)
         raise
     settings = options.settings(server.port)
     machine = app.Machine(share=1 / options.workers, runtimes=str(options.folder / "runtimes"), worker=options.worker)
     # Functions have a door of their own: one that runs on while the node drains still reaches the cloud.
-    inside = edge.Server(gate, edge.Limits(), clock, ids, "Lambent")
-    functions = edge_inside.Inside(inside, options.own / "compute" / "tls", clock)
+    inside = edge.Server(gate, edge.Limits(), outside, ids, "Lambent")
+    functions = edge_inside.Inside(inside, options.own / "compute" / "tls", outside)
     cloud = app.Node(settings, clock, ids, found, machine, functions)
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

@@ -19,6 +19,10 @@ class NodeClock:
         """The time as the node believes it to be."""
         return self._host.loop.now_ns + self._host.skew_ns
 
+    def outside_ns(self) -> int:
+        """The same: programs outside the node are in the same world."""
+        return self.now_ns()
+
     def call_at(self, when_ns: int, fn: Callable[[], None]) -> Alarm:
         """Call `fn` after as long as it is until `when_ns` by now."""
         loop = self._host.loop

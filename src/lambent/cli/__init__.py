@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from . import backup, deploy, doctor, functions, lifecycle, mail, up
+from . import backup, clock, deploy, doctor, functions, lifecycle, mail, up
 from . import demo as demo_command
 from .common import Failure, complain
 
@@ -29,6 +29,7 @@ app.command("backup")(backup.backup)
 app.command("restore")(backup.restore)
 app.command("copy")(backup.copy)
 app.add_typer(mail.app)
+app.add_typer(clock.app)
 app.command("doctor")(doctor.doctor)
 
 

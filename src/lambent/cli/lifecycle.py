@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from .clock import written
 from .common import (
     DataOption,
     EndpointOption,
@@ -59,6 +60,8 @@ def status(endpoint: EndpointOption = None, data: DataOption = None) -> None:
         raise typer.Exit(4)
     process = f"  process {found['pid']}" if "pid" in found else ""  # only told on its own machine
     console.print(f"[bold green]running[/]  {address}  Lambent {found['version']}{process}")
+    if found["ahead_s"]:
+        console.print(f"clock    {written(found['ahead_s'])} ahead of this machine's")
     if "data" in found:
         console.print(f"data     {found['data']}")
     nodes = Table(box=None, padding=(0, 2, 0, 0))

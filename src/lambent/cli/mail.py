@@ -5,16 +5,14 @@ from __future__ import annotations
 import html
 import json
 import time
-import urllib.error
-import urllib.request
 from typing import Annotated, Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import typer
 
-from .common import EndpointOption, Failure, RegionOption, find_endpoint
+from .asking import ask
+from .common import EndpointOption, RegionOption, find_endpoint
 
-TIMEOUT_S = 10.0
 _SHOWN = 50
 _TITLE_MAX = 80
 _SAME = {"Confirm": "SubscribeURL", "Unsubscribe": "UnsubscribeURL"}
@@ -124,33 +122,4 @@ def _plain(text: str) -> str:
 
 
 def _ask(endpoint: str, path: str, region: str, method: str = "GET") -> dict[str, Any]:
-    url = f"{endpoint}/_lambent/mail{path}"
-    request = urllib.request.Request(url, method=method, headers=_signed(method, url, region))
-    try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:
-            found: dict[str, Any] = json.load(answer)
-            return found
-    except urllib.error.HTTPError as error:
-        told = error.read().decode(errors="replace")
-        try:
-            message = json.loads(told)["message"]
-        except (ValueError, KeyError, TypeError):
-            message = told.strip() or str(error)
-        raise Failure(message) from None
-    except (urllib.error.URLError, OSError, ValueError):
-        raise Failure(f"no cloud answers at {endpoint}; start one with `lambent up --detach`") from None
-
-
-def _signed(method: str, url: str, region: str) -> dict[str, str]:
-    """Headers that prove who asks, when the user has credentials; a cloud on loopback asks for none."""
-    # Deferred: botocore takes a while to load.
-    import botocore.session
-    from botocore.auth import SigV4Auth
-    from botocore.awsrequest import AWSRequest
-
-    credentials = botocore.session.get_session().get_credentials()
-    if credentials is None:
-        return {}
-    request = AWSRequest(method, url, headers={"Host": urlsplit(url).netloc})
-    SigV4Auth(credentials, "sns", region).add_auth(request)
-    return dict(request.headers)
+    return ask(endpoint, f"/_lambent/mail{path}", region, method)

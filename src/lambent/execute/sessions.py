@@ -53,7 +53,7 @@ def sign(request: Request, credential: Credential, region: str, service: str, cl
     """Sign `request`, whose body must be here (`BytesBody`), in its headers (Signature Version 4)."""
     assert isinstance(request.body, BytesBody)
     headers = request.headers
-    time = format_time(clock.now_ns())
+    time = format_time(clock.outside_ns())
     digest = hashlib.sha256(request.body.data).hexdigest()
     headers["x-amz-date"] = time
     headers["x-amz-content-sha256"] = digest

@@ -169,7 +169,7 @@ class FrontDoor:
             request,
             endpoint,
             self._find,
-            self._cloud.clock.now_ns(),
+            self._cloud.clock.outside_ns(),
             streaming=codec.streaming,
             body_limit=limit,
             resource=_resource(route) if route.service == "s3" else None,

@@ -64,7 +64,7 @@ def generated(folder: Path, clock: Clock, names: tuple[str, ...] = ()) -> ssl.SS
     """A server context with a certificate of our own authority, made in `folder` at first use. `names` are further
     host names or addresses that it must be good for."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    now = datetime.datetime.fromtimestamp(clock.now_ns() / 1e9, datetime.UTC)
+    now = datetime.datetime.fromtimestamp(clock.outside_ns() / 1e9, datetime.UTC)
     wanted = (*NAMES, "127.0.0.1", "::1", *(name for name in names if name))
     maker = _Maker(folder, now)
     maker.ensure(tuple(dict.fromkeys(wanted)))

@@ -62,7 +62,7 @@ async def _by_signature(exchange: Exchange) -> None:
 
     try:
         who = await exchange.room.verifier.authenticate(
-            request, _ENDPOINT, find, cloud.clock.now_ns(), body_limit=BODY_BYTES_MAX
+            request, _ENDPOINT, find, cloud.clock.outside_ns(), body_limit=BODY_BYTES_MAX
         )
     except ServiceError as error:
         raise Refusal(403, error.message, authorizer=True) from None

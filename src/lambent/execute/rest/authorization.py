@@ -65,7 +65,7 @@ async def authenticate(x: Exchange) -> Caller:
         claim = x.room.verifier.claim(x.request, endpoint)
         if claim is None:
             raise Refusal("MISSING_AUTHENTICATION_TOKEN")
-        who = await x.room.verifier.authenticate(x.request, endpoint, find, cloud.clock.now_ns())
+        who = await x.room.verifier.authenticate(x.request, endpoint, find, cloud.clock.outside_ns())
     except ServiceError as error:
         raise _unsigned(error) from None
     x.caller = who.caller

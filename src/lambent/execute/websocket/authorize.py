@@ -59,7 +59,7 @@ async def _by_signature(asked: Asked) -> dict[str, Any]:
         return await cloud.store.read(lambda tx: cloud.directory.credential(tx, access_key))
 
     try:
-        who = await asked.room.verifier.authenticate(request, _ENDPOINT, find, cloud.clock.now_ns(), body_limit=0)
+        who = await asked.room.verifier.authenticate(request, _ENDPOINT, find, cloud.clock.outside_ns(), body_limit=0)
     except ServiceError as error:
         raise Refusal(403, error.message) from None
     if not who.signed:

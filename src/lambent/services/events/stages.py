@@ -68,7 +68,7 @@ async def ask(
     asked.id = cloud.ids.request_id()
     if credential is not None:
         assert isinstance(asked.body, BytesBody)
-        signing.sign(asked, asked.body.data, credential, place.region, cloud.clock.now_ns())
+        signing.sign(asked, asked.body.data, credential, place.region, cloud.clock.outside_ns())
     spelled = {name.lower(): name for name in (*given.get("HeaderParameters", ()), *_SPELLED)}
     asked.lines = [f"{spelled.get(name, name)}: {value}" for name, value in asked.headers.items()]
     try:

@@ -81,7 +81,7 @@ def _make(cloud: Cloud) -> SigningKey:
     from cryptography.x509.oid import NameOID
 
     key = generate_private_key(65537, _BITS)
-    now = datetime.datetime.fromtimestamp(cloud.clock.now_ns() / 1e9, datetime.UTC)
+    now = datetime.datetime.fromtimestamp(cloud.clock.outside_ns() / 1e9, datetime.UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, _COMMON_NAME)])
     made = (
         x509.CertificateBuilder()
