@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from lambent.auth.claim import format_time
 from lambent.contracts.http import BytesBody, Request
 from lambent.services.apigateway.model import Authorizer, Method, Resource, Snapshot, Stage
 from lambent.services.apigateway.testing import Tested, TestedAuthorizer
@@ -16,11 +15,9 @@ from .rest.exchange import Exchange
 from .rest.plan import Plan, Route
 from .rest.refusals import Refusal
 from .room import Room
+from .times import long_time
 
 STAGE = "test-invoke-stage"
-_DAYS = ("Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_DAY_NS = 86_400 * 1_000_000_000
 
 
 class TestingRoom(Room):
@@ -156,13 +153,6 @@ class TestingRoom(Room):
 
     def _log(self, x: Exchange) -> str:
         """The execution log as one text, each line with its time."""
-        moment = _moment(self.cloud.clock.now_ns())
+        moment = long_time(self.cloud.clock.now_ns())
         lines = [f"{moment} : {line}" for line in x.lines or ()]
         return "\n".join([f"Execution log for request {x.request_id}", *lines, ""])
-
-
-def _moment(now_ns: int) -> str:
-    """`Sat Nov 21 11:10:55 UTC 2026`."""
-    iso = format_time(now_ns)
-    day = _DAYS[now_ns // _DAY_NS % 7]
-    return f"{day} {_MONTHS[int(iso[4:6]) - 1]} {iso[6:8]} {iso[9:11]}:{iso[11:13]}:{iso[13:15]} UTC {iso[:4]}"

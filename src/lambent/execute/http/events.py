@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from lambent.services.apigateway.v2.model import DEFAULT
 
-from .exchange import Exchange, parse_query
+from ..requests import parse_query
+from .exchange import Exchange
 
 _TEXTS: Final = ("text/", "application/json", "application/javascript", "application/xml")
 _DROPPED: Final = frozenset(

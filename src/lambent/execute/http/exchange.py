@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from typing import Any, Final
-from urllib.parse import unquote, unquote_to_bytes
+from urllib.parse import unquote
 
 from lambent.auth.claim import format_time
 from lambent.contracts.http import Request
-from lambent.services.apigateway.common.addresses import PATH_PREFIX, api_host
 from lambent.services.apigateway.v2.model import DEFAULT, Stage
 
 from ..addresses import Found
+from ..requests import asked_domain, short_id
 from ..room import Room
+from ..times import clf_time
 from .plan import NOWHERE, Plan, Step
 
 _SLASHES: Final = re.compile("/{2,}")
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class Backend:
@@ -93,9 +92,7 @@ class Exchange:
     @property
     def domain(self) -> str:
         """The domain name of the API that was asked."""
-        if self.request.path.startswith(PATH_PREFIX) or not self.found.domain:
-            return api_host(self.cloud.settings, self.found.api, self.found.region).partition(":")[0]
-        return self.found.domain
+        return asked_domain(self.cloud.settings, self.request, self.found)
 
     @property
     def call_arn(self) -> str:
@@ -114,8 +111,7 @@ class Exchange:
     @property
     def time(self) -> str:
         """When it came: `21/Nov/2026:11:10:55 +0000`."""
-        iso = format_time(self.started_ns)
-        return f"{iso[6:8]}/{_MONTHS[int(iso[4:6]) - 1]}/{iso[:4]}:{iso[9:11]}:{iso[11:13]}:{iso[13:15]} +0000"
+        return clf_time(self.started_ns)
 
     @property
     def iso_time(self) -> str:
@@ -140,33 +136,8 @@ class Exchange:
         }
 
 
-def short_id(request_id: str) -> str:
-    """The id that HTTP APIs give a request, of 16 characters, made from the node's."""
-    try:
-        raw = bytes.fromhex(request_id.replace("-", "")[:22].ljust(22, "0"))
-    except ValueError:
-        raw = request_id.encode("utf-8", "replace")[:11].ljust(11, b"0")
-    return base64.b64encode(raw).decode()
-
-
 def trace(given: str, request_id: str, now_ns: int) -> str:
     """The trace that the request belongs to: the client's, or a new one."""
     if given.startswith("Root=1-") and len(given) < 256 and given.isprintable():
         return given
     return f"Root=1-{now_ns // 1_000_000_000:08x}-{request_id.encode().hex()[:24]:0<24}"
-
-
-def parse_query(query: str) -> dict[str, list[str]]:
-    """The decoded values of each query parameter, in the order in which they were sent."""
-    found: dict[str, list[str]] = {}
-    for part in query.split("&"):
-        if part:
-            name, _, value = part.partition("=")
-            found.setdefault(_decoded(name), []).append(_decoded(value))
-    return found
-
-
-def _decoded(text: str) -> str:
-    if "%" not in text and "+" not in text:
-        return text
-    return unquote_to_bytes(text.replace("+", " ")).decode("utf-8", "replace")

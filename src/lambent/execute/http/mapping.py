@@ -13,8 +13,9 @@ from ..mapping.errors import MappingError
 from ..mapping.expressions import Answer as Answered
 from ..mapping.expressions import HttpRequest, Sources, http_request, http_response
 from ..mapping.scope import Scope
+from ..requests import parse_query
 from .answers import Answer
-from .exchange import Exchange, parse_query
+from .exchange import Exchange
 from .refusals import Refusal, broken
 from .variables import NAMES, variable
 

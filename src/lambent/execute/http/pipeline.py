@@ -15,12 +15,13 @@ from lambent.services.apigateway.v2 import keys
 from lambent.services.apigateway.v2.model import DEFAULT, Stage
 
 from ..addresses import Found
+from ..requests import short_id
 from ..room import Room
 from . import lambdas, proxy, services
 from .answers import Answer
 from .authorizers import BODY_BYTES_MAX, authorize
 from .cors import is_preflight, without
-from .exchange import Exchange, short_id
+from .exchange import Exchange
 from .mapping import mapped_answer
 from .measuring import finish
 from .memory import Memory

@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from .exchange import Exchange, parse_query
+from ..requests import parse_query
+from .exchange import Exchange
 from .variables import variable
 
 _STAGE_VARIABLE: Final = re.compile(r"\$\{stageVariables\.([A-Za-z0-9_]+)\}")

@@ -11,19 +11,16 @@ from typing import Any, Final
 
 import orjson
 
-from lambent.auth.claim import format_time
 from lambent.contracts.arn import parse
 from lambent.contracts.ports import Cloud
 
 from ..jwt import IssuerUnreachable, TokenRefused, Tokens, scopes_of
+from ..times import long_time
 from . import variables
 from .exchange import Exchange
 from .refusals import Refusal
 
 _DATES: Final = frozenset(("exp", "iat"))
-_DAYS: Final = ("Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed")
-_MONTHS: Final = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_DAY_S: Final = 86_400
 
 
 class PoolTokens(Tokens):
@@ -108,7 +105,4 @@ def _date(value: Any) -> str:
     """`Fri Sep 15 10:59:49 UTC 2017`."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return _text(value)
-    seconds = int(value)
-    iso = format_time(seconds * 1_000_000_000)
-    day, month = _DAYS[seconds // _DAY_S % 7], _MONTHS[int(iso[4:6]) - 1]
-    return f"{day} {month} {iso[6:8]} {iso[9:11]}:{iso[11:13]}:{iso[13:15]} UTC {iso[:4]}"
+    return long_time(int(value) * 1_000_000_000)

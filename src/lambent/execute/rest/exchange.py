@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 import orjson
 
-from lambent.auth.claim import format_time
 from lambent.contracts.caller import Caller
 from lambent.contracts.http import Request
-from lambent.services.apigateway.common.addresses import PATH_PREFIX, api_host
 from lambent.services.apigateway.model import MethodSettings, Stage
 
 from ..addresses import Found
 from ..mapping import Scope
+from ..requests import asked_domain, parse_query, short_id
 from ..room import Room
+from ..times import clf_time
 from .plan import Plan, Route
 from .refusals import Refusal
 
@@ -27,7 +26,6 @@ _SECRET_CHARACTERS_MIN = 8
 _JSON_IN_JSON = 3
 """How often quotation marks may have been escaped: a function's answer is JSON, whose body is JSON, with a text."""
 _SLASHES = re.compile("/{2,}")
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class Answer:
@@ -130,7 +128,7 @@ class Exchange:
         self.variables: dict[str, str] = {**stage.variables, **overrides} if overrides else stage.variables
         self.started_ns = room.cloud.clock.now_ns()
         self.request_id = request.id or room.cloud.ids.request_id()
-        self.extended_id = extended(self.request_id)
+        self.extended_id = short_id(self.request_id)
         self.trace_id = trace(request.headers.get("x-amzn-trace-id", ""), self.request_id, self.started_ns)
         self.route: Route = NOWHERE
         self.settings_key = ""
@@ -202,10 +200,7 @@ class Exchange:
     @property
     def domain(self) -> str:
         """The domain name of the API that was asked."""
-        found = self.found
-        if self.request.path.startswith(PATH_PREFIX) or not found.domain:
-            return api_host(self.cloud.settings, found.api, found.region).partition(":")[0]
-        return found.domain
+        return asked_domain(self.cloud.settings, self.request, self.found)
 
     @property
     def arn(self) -> str:
@@ -226,9 +221,7 @@ class Exchange:
     @property
     def time(self) -> str:
         """The request's time as CLF writes it: `21/Nov/2026:11:10:55 +0000`."""
-        iso = format_time(self.started_ns)
-        month = _MONTHS[int(iso[4:6]) - 1]
-        return f"{iso[6:8]}/{month}/{iso[:4]}:{iso[9:11]}:{iso[11:13]}:{iso[13:15]} +0000"
+        return clf_time(self.started_ns)
 
     @property
     def query(self) -> dict[str, str]:
@@ -261,37 +254,11 @@ def _by_parts(path: str) -> str:
     return "/".join(quote(unquote_to_bytes(part), safe="-._~!$&'()*+,;=:@") for part in path.split("/"))
 
 
-def extended(request_id: str) -> str:
-    """The extended request id that goes with a request id: 15 characters and `=`."""
-    digits = request_id.replace("-", "")[:22]
-    try:
-        return base64.b64encode(bytes.fromhex(digits.ljust(22, "0"))).decode()
-    except ValueError:
-        return base64.b64encode(request_id.encode("utf-8", "replace")[:11].ljust(11, b"0")).decode()
-
-
 def trace(given: str, request_id: str, now_ns: int) -> str:
     """The trace that the request belongs to: the client's, or a new one."""
     if given.startswith("Root=1-") and len(given) < 256 and given.isascii() and given.isprintable():
         return given
     return f"Root=1-{now_ns // 1_000_000_000:08x}-{request_id.replace('-', '')[:24]:0<24}"
-
-
-def parse_query(query: str) -> dict[str, list[str]]:
-    """The decoded values of each query parameter, in the order in which they were sent."""
-    found: dict[str, list[str]] = {}
-    for part in query.split("&"):
-        if part:
-            name, _, value = part.partition("=")
-            found.setdefault(decoded(name), []).append(decoded(value))
-    return found
-
-
-def decoded(text: str) -> str:
-    """A part of a query string without its escapes."""
-    if "%" not in text and "+" not in text:
-        return text
-    return unquote_to_bytes(text.replace("+", " ")).decode("utf-8", "replace")
 
 
 NOWHERE = Route.nowhere()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import msgspec
@@ -10,7 +9,7 @@ import msgspec
 from lambent.contracts.ids import Ids
 from lambent.services.apigateway.connections.model import new_id
 
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+from ..times import clf_time
 
 
 class Client(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,13 +63,6 @@ def happening(
     )
 
 
-def clock_text(now_ns: int) -> str:
-    """`21/Nov/2026:20:40:11 +0000`."""
-    t = time.gmtime(now_ns // 1_000_000_000)
-    day = f"{t.tm_mday:02d}/{_MONTHS[t.tm_mon - 1]}/{t.tm_year}"
-    return f"{day}:{t.tm_hour:02d}:{t.tm_min:02d}:{t.tm_sec:02d} +0000"
-
-
 def context(event: Happening) -> dict[str, Any]:
     """The `requestContext` of an event, which is `$context` for mappings."""
     client = event.client
@@ -83,7 +75,7 @@ def context(event: Happening) -> dict[str, Any]:
         found["disconnectStatusCode"] = event.code
     found["eventType"] = event.kind
     found["extendedRequestId"] = event.request_id
-    found["requestTime"] = clock_text(event.at_ns)
+    found["requestTime"] = clf_time(event.at_ns)
     found["messageDirection"] = "IN"
     if event.kind == "DISCONNECT":
         found["disconnectReason"] = event.reason
