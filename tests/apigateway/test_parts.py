@@ -6,7 +6,7 @@ import json
 from typing import Any, cast
 
 from lambent.contracts.events import Target
-from lambent.services.apigateway.testing import Tested
+from lambent.services.apigateway.testing import Tested, Trial
 
 from .rest import ACCOUNT, NO_METHOD, NO_RESOURCE, RestCloud, patch, refused
 
@@ -256,8 +256,8 @@ class FakePlane:
     def __init__(self) -> None:
         self.asked: list[Any] = []
 
-    async def test_invoke(self, snapshot: Any, resource: Any, method: Any, **given: Any) -> Tested:
-        self.asked.append((snapshot.api.id, resource.path, method.http_method, given))
+    async def test_invoke(self, snapshot: Any, resource: Any, method: Any, trial: Trial) -> Tested:
+        self.asked.append((snapshot.api.id, resource.path, method.http_method, trial))
         headers = {"Content-Type": ["text/plain", "application/json"]}
         return Tested(status=200, body="{}", headers=headers, log="Execution log", latency_ms=7)
 
@@ -285,8 +285,8 @@ async def test_a_method_is_tested_by_the_data_plane() -> None:
         "log": "Execution log",
         "latency": 7,
     }
-    given = {"path": "/?a=b", "headers": {"a": ["1"], "b": ["3", "4"]}, "body": "x", "stage_variables": {"v": "w"}}
-    assert plane.asked == [(cloud.api_id, "/", "GET", given)]
+    trial = Trial(path="/?a=b", headers={"a": ["1"], "b": ["3", "4"]}, body="x", stage_variables={"v": "w"})
+    assert plane.asked == [(cloud.api_id, "/", "GET", trial)]
     assert await refused(cloud.do("TestInvokeMethod", **{**where, "restApiId": "nothing"})) == NO_RESOURCE
     assert await refused(cloud.do("TestInvokeMethod", **{**where, "resourceId": "nothing"})) == NO_RESOURCE
     assert await refused(cloud.do("TestInvokeMethod", **{**where, "httpMethod": "POST"})) == NO_METHOD

@@ -7,7 +7,7 @@ from typing import Any
 
 from lambent.contracts.http import BytesBody, Request
 from lambent.services.apigateway.model import Authorizer, Method, Resource, Snapshot, Stage
-from lambent.services.apigateway.testing import Tested, TestedAuthorizer
+from lambent.services.apigateway.testing import Tested, TestedAuthorizer, Trial
 
 from .addresses import Found
 from .rest import custom, logs, pipeline
@@ -25,26 +25,16 @@ class TestingRoom(Room):
 
     __test__ = False
 
-    async def test_invoke(
-        self,
-        snapshot: Snapshot,
-        resource: Resource,
-        method: Method,
-        *,
-        path: str,
-        headers: Mapping[str, list[str]],
-        body: str,
-        stage_variables: Mapping[str, str],
-    ) -> Tested:
+    async def test_invoke(self, snapshot: Snapshot, resource: Resource, method: Method, trial: Trial) -> Tested:
         """See `Tester`."""
-        x = self._exchange(snapshot, path or resource.path, method.http_method, headers, body, stage_variables)
+        x = self._exchange(snapshot, trial.path or resource.path, method.http_method, trial)
         validator = snapshot.validators.get(method.validator_id or "")
         x.route = Route(resource, method, validator)
         routed = x.plan.route(x.found.path, x.request.method)
         if routed is not None and routed[0].resource.id == resource.id:
             x.parameters = routed[1]
         logs.begin(x)
-        x.note(f"Method request body before transformations: {body}")
+        x.note(f"Method request body before transformations: {trial.body}")
         made = await pipeline.tested(x)
         x.answer = made
         if x.traced:
@@ -62,18 +52,10 @@ class TestingRoom(Room):
         )
 
     async def test_authorizer(
-        self,
-        snapshot: Snapshot,
-        authorizer: Authorizer,
-        *,
-        path: str,
-        headers: Mapping[str, list[str]],
-        body: str,
-        stage_variables: Mapping[str, str],
-        context: Mapping[str, Any],
+        self, snapshot: Snapshot, authorizer: Authorizer, trial: Trial, context: Mapping[str, Any]
     ) -> TestedAuthorizer:
         """See `Tester`."""
-        x = self._exchange(snapshot, path or "/", "GET", headers, body, stage_variables)
+        x = self._exchange(snapshot, trial.path or "/", "GET", trial)
         x.lines = []
         x.route = Route(
             Resource(id=snapshot.api.root, path="/"),
@@ -116,24 +98,17 @@ class TestingRoom(Room):
             claims=claims or {},
         )
 
-    def _exchange(
-        self,
-        snapshot: Snapshot,
-        path: str,
-        verb: str,
-        headers: Mapping[str, list[str]],
-        body: str,
-        stage_variables: Mapping[str, str],
-    ) -> Exchange:
+    def _exchange(self, snapshot: Snapshot, path: str, verb: str, trial: Trial) -> Exchange:
         api = snapshot.api
         bare, _, query = path.partition("?")
         bare = bare if bare.startswith("/") else f"/{bare}"
-        names = {name.lower(): ", ".join(values) for name, values in headers.items()}
+        names = {name.lower(): ", ".join(values) for name, values in trial.headers.items()}
+        body = trial.body.encode()
         verb = "GET" if verb == "ANY" else verb
-        request = Request(verb, bare, query, names, BytesBody(body.encode()), id=self.cloud.ids.request_id())
+        request = Request(verb, bare, query, names, BytesBody(body), id=self.cloud.ids.request_id())
         found = Found(api.id, "REST", api.account, api.region, STAGE, bare, f"/{STAGE}", "")
         now_ms = self.cloud.clock.now_ns() // 1_000_000
-        stage = Stage(name=STAGE, deployment="", created_ms=now_ms, updated_ms=now_ms, variables=dict(stage_variables))
+        stage = Stage(name=STAGE, deployment="", created_ms=now_ms, updated_ms=now_ms, variables=trial.stage_variables)
         # A copy, for an authorizer that is tested is put among the others.
         copy = Snapshot(
             api=api,
@@ -145,7 +120,7 @@ class TestingRoom(Room):
         )
         x = Exchange(self, request, found, stage, Plan(copy))
         x.test = True
-        x.body = body.encode()
+        x.body = body
         return x
 
     def _elapsed(self, x: Exchange) -> int:

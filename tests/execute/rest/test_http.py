@@ -12,6 +12,7 @@ from lambent.execute.testing import TestingRoom
 from lambent.kit import calling
 from lambent.services.apigateway import keys
 from lambent.services.apigateway.model import ClientCertificate, Integration, IntegrationResponse
+from lambent.services.apigateway.testing import Trial
 from tests.execute.rest.making import Making, header, json
 from tests.support import ACCOUNT, REGION, TestCloud
 
@@ -120,9 +121,7 @@ async def test_a_log_shows_no_password_of_an_address() -> None:
     room = making.cloud.targets["apigateway"]
     assert isinstance(room, TestingRoom)
     [resource] = making.snapshot().resources
-    tested = await room.test_invoke(
-        making.snapshot(), resource, resource.methods["ANY"], path="/", headers={}, body="", stage_variables={}
-    )
+    tested = await room.test_invoke(making.snapshot(), resource, resource.methods["ANY"], Trial(path="/"))
     assert "Sending request to http://backend.example/x@y" in tested.log
     assert "secret" not in tested.log
 

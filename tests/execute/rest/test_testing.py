@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lambent.execute.testing import TestingRoom
 from lambent.services.apigateway.model import Authorizer
+from lambent.services.apigateway.testing import Trial
 from tests.execute.rest.making import FUNCTION, INVOCATIONS, Functions, Making, lambda_proxy
 from tests.execute.rest.test_authorization import grant
 from tests.support import TestCloud
@@ -18,15 +19,13 @@ async def test_a_method_is_tested_without_a_stage() -> None:
     room = cloud.targets["apigateway"]
     assert isinstance(room, TestingRoom)
     [resource] = making.snapshot().resources
-    tested = await room.test_invoke(
-        making.snapshot(),
-        resource,
-        resource.methods["ANY"],
+    trial = Trial(
         path="/foo/1?queryTest=value",
         headers={"content-type": ["application/json"]},
         body='{"test": "val123"}',
         stage_variables={"a": "b"},
     )
+    tested = await room.test_invoke(making.snapshot(), resource, resource.methods["ANY"], trial)
     assert (tested.status, tested.body) == (200, 'response: {"test": "val123"}')
     assert tested.headers["Content-Type"] == ["application/json"]
     assert tested.headers["X-Amzn-Trace-Id"][0].startswith("Root=1-")
@@ -71,10 +70,9 @@ async def test_an_authorizer_is_tested() -> None:
     one = Authorizer(
         id="a", name="a", type="TOKEN", uri=INVOCATIONS % "auth", identity_source="method.request.header.Authorization"
     )
-    arguments = {"path": "", "body": "", "stage_variables": {}, "context": {}}
-    tested = await room.test_authorizer(making.snapshot(), one, headers={"Authorization": ["x"]}, **arguments)  # type: ignore[arg-type]
+    tested = await room.test_authorizer(making.snapshot(), one, Trial(headers={"Authorization": ["x"]}), {})
     assert (tested.client_status, tested.principal_id) == (200, "me")
     assert '"Effect":"Allow"' in tested.policy
     assert tested.authorization == {"a": ["1"]}
-    tested = await room.test_authorizer(making.snapshot(), one, headers={}, **arguments)  # type: ignore[arg-type]
+    tested = await room.test_authorizer(making.snapshot(), one, Trial(), {})
     assert (tested.client_status, tested.policy) == (401, "")

@@ -14,6 +14,17 @@ from lambent.contracts.ports import Cloud
 from .model import Authorizer, Method, Resource, Snapshot
 
 
+class Trial(msgspec.Struct, frozen=True, kw_only=True):
+    """The request of a test. `path` has the query string, and is empty where nothing is said; each header has all its
+    values."""
+
+    __test__ = False
+    path: str = ""
+    headers: dict[str, list[str]] = {}
+    body: str = ""
+    stage_variables: dict[str, str] = {}
+
+
 class Tested(msgspec.Struct, frozen=True, kw_only=True):
     """What a test of a method gave: the answer, the execution log as text, and how long it took."""
 
@@ -40,34 +51,16 @@ class TestedAuthorizer(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Tester(Protocol):
-    """What `lambent.execute` offers to TestInvokeMethod. `snapshot` is the API as it would be deployed now; headers
-    are those given, with all their values; nothing of authorization, keys, throttles or caches is asked."""
+    """What `lambent.execute` offers to TestInvokeMethod. `snapshot` is the API as it would be deployed now; nothing of
+    authorization, keys, throttles or caches is asked."""
 
-    async def test_invoke(
-        self,
-        snapshot: Snapshot,
-        resource: Resource,
-        method: Method,
-        *,
-        path: str,
-        headers: Mapping[str, list[str]],
-        body: str,
-        stage_variables: Mapping[str, str],
-    ) -> Tested:
-        """Run a method. `path` has the query string and may be anything: where it does not match the resource's, path
-        parameters are empty; empty: the resource's own path."""
+    async def test_invoke(self, snapshot: Snapshot, resource: Resource, method: Method, trial: Trial) -> Tested:
+        """Run a method. The trial's path may be anything: where it does not match the resource's, path parameters are
+        empty; empty: the resource's own path."""
         ...
 
     async def test_authorizer(
-        self,
-        snapshot: Snapshot,
-        authorizer: Authorizer,
-        *,
-        path: str,
-        headers: Mapping[str, list[str]],
-        body: str,
-        stage_variables: Mapping[str, str],
-        context: Mapping[str, Any],
+        self, snapshot: Snapshot, authorizer: Authorizer, trial: Trial, context: Mapping[str, Any]
     ) -> TestedAuthorizer:
         """Run an authorizer; `context` are further values of the request's context."""
         ...

@@ -13,14 +13,21 @@ from ..errors import BadRequestException
 from ..model import Authorizer, Method, Resource, Snapshot
 from ..service import find_api, operation
 from ..snapshots import take
+from ..testing import Trial
 from .authorizers import find_authorizer
 from .methods import find_method
 
 
-def _headers(req: dict[str, Any]) -> dict[str, list[str]]:
-    """The headers of a test, each with all its values; those of multiValueHeaders come in the place of others."""
+def _trial(req: dict[str, Any]) -> Trial:
+    """The request of a test; headers of multiValueHeaders come in the place of others."""
     single = {name: [value] for name, value in (req.get("headers") or {}).items()}
-    return {**single, **{name: list(values) for name, values in (req.get("multiValueHeaders") or {}).items()}}
+    several = {name: list(values) for name, values in (req.get("multiValueHeaders") or {}).items()}
+    return Trial(
+        path=req.get("pathWithQueryString") or "",
+        headers={**single, **several},
+        body=req.get("body") or "",
+        stage_variables=req.get("stageVariables") or {},
+    )
 
 
 @operation("none")
@@ -34,15 +41,7 @@ async def test_invoke_method(ctx: Context, req: dict[str, Any]) -> dict[str, Any
     snapshot, resource, method = await ctx.cloud.store.read(find)
     if method.integration is None:
         raise BadRequestException("No integration defined for method")
-    done = await testing.tester(ctx.cloud).test_invoke(
-        snapshot,
-        resource,
-        method,
-        path=req.get("pathWithQueryString") or "",
-        headers=_headers(req),
-        body=req.get("body") or "",
-        stage_variables=req.get("stageVariables") or {},
-    )
+    done = await testing.tester(ctx.cloud).test_invoke(snapshot, resource, method, _trial(req))
     return {
         "status": done.status,
         "body": done.body,
@@ -62,15 +61,8 @@ async def test_invoke_authorizer(ctx: Context, req: dict[str, Any]) -> dict[str,
         return take(tx, find_api(ctx, tx, req["restApiId"])), authorizer
 
     snapshot, authorizer = await ctx.cloud.store.read(find)
-    done = await testing.tester(ctx.cloud).test_authorizer(
-        snapshot,
-        authorizer,
-        path=req.get("pathWithQueryString") or "",
-        headers=_headers(req),
-        body=req.get("body") or "",
-        stage_variables=req.get("stageVariables") or {},
-        context=req.get("additionalContext") or {},
-    )
+    context = req.get("additionalContext") or {}
+    done = await testing.tester(ctx.cloud).test_authorizer(snapshot, authorizer, _trial(req), context)
     shown: dict[str, Any] = {
         "clientStatus": done.client_status,
         "log": done.log,
