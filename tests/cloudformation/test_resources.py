@@ -273,6 +273,48 @@ def test_a_function_is_subscribed_to_a_log() -> None:
     run(scenario)
 
 
+LOGGED = """
+Resources:
+  Group: {Type: AWS::Logs::LogGroup, Properties: {LogGroupName: watched}}
+  Filter:
+    Type: AWS::Logs::MetricFilter
+    Properties:
+      LogGroupName: !Ref Group
+      FilterPattern: ERROR
+      MetricTransformations: [{MetricName: Errors, MetricNamespace: N, MetricValue: "1"}]
+  Policy:
+    Type: AWS::Logs::ResourcePolicy
+    Properties: {PolicyName: p, PolicyDocument: '{"Version":"2012-10-17","Statement":[]}'}
+  Board: {Type: AWS::CloudWatch::Dashboard, Properties: {DashboardBody: '{"widgets":[]}'}}
+Outputs:
+  Filter: {Value: !Ref Filter}
+  Policy: {Value: !Ref Policy}
+  Board: {Value: !Ref Board}
+"""
+
+
+def test_what_is_put_is_put_anew_under_its_name() -> None:
+    async def scenario(c: Cloud) -> None:
+        names = outputs(await created(c, LOGGED))
+        assert names["Policy"] == "p"
+        assert names["Filter"].startswith("s-Filter-")
+        assert names["Board"].startswith("s-Board-")
+        changed = LOGGED.replace("ERROR", "WARNING").replace('"Statement":[]', '"Statement":[ ]').replace("[]}", "[ ]}")
+        await c.cfn("UpdateStack", StackName="s", TemplateBody=changed)
+        assert await c.failures() == []
+        found = (await c.call("logs", "DescribeMetricFilters", logGroupName="watched"))["metricFilters"]
+        assert [(one["filterName"], one["filterPattern"]) for one in found] == [(names["Filter"], "WARNING")]
+        [policy] = (await c.call("logs", "DescribeResourcePolicies"))["resourcePolicies"]
+        assert (policy["policyName"], policy["policyDocument"]) == ("p", '{"Version":"2012-10-17","Statement":[ ]}')
+        board = await c.call("cloudwatch", "GetDashboard", DashboardName=names["Board"])
+        assert board["DashboardBody"] == '{"widgets":[ ]}'
+        await c.cfn("DeleteStack", StackName="s")
+        assert (await c.call("logs", "DescribeResourcePolicies"))["resourcePolicies"] == []
+        assert (await c.call("cloudwatch", "ListDashboards"))["DashboardEntries"] == []
+
+    run(scenario)
+
+
 def test_what_the_cdk_tells_aws_is_nothing_but_a_name() -> None:
     template = "Resources: {CDKMetadata: {Type: AWS::CDK::Metadata, Properties: {Analytics: before}}}"
 

@@ -134,6 +134,28 @@ class Handler:
         raise NotImplementedError
 
 
+class PutHandler(Handler):
+    """A resource whose id is its name, and which one operation both makes and changes."""
+
+    name_length_max = 255
+
+    async def put(self, work: Work, name: str, properties: dict[str, Any]) -> None:
+        """Make it, or change it to what `properties` say."""
+        raise NotImplementedError
+
+    async def create(self, work: Work, properties: dict[str, Any]) -> Physical:
+        """Put it under the name that the template gives it, or under one made of the stack's."""
+        name = work.physical_id or properties.get(self.name_property) or work.name(self.name_length_max)
+        await self.put(work, name, properties)
+        await work.made(name)
+        return Physical(name)
+
+    async def update(self, work: Work, physical: Physical, old: dict[str, Any], new: dict[str, Any]) -> Physical:
+        """Put it anew."""
+        await self.put(work, physical.id, new)
+        return physical
+
+
 def tag_list(work: Work, properties: dict[str, Any], key: str = "Tags") -> list[dict[str, str]]:
     """The resource's own tags and the stack's, as a list of Key and Value."""
     found = {**work.tags, **tag_map(properties, key)}

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from lambent.contracts.arn import build
 
-from .base import Handler, HandlerFailed, Physical, Work, chosen, document, tag_changes, tag_list, whole
+from .base import Handler, HandlerFailed, Physical, PutHandler, Work, chosen, document, tag_changes, tag_list, whole
 
 _ACTIONS: Final = ("ActionsEnabled", "AlarmActions", "AlarmDescription", "InsufficientDataActions", "OKActions")
 _METRIC: Final = (
@@ -91,26 +91,15 @@ class CompositeAlarm(_AnyAlarm):
     built = ("AlarmRule",)
 
 
-class Dashboard(Handler):
+class Dashboard(PutHandler):
     """AWS::CloudWatch::Dashboard. Its id is its name."""
 
     name_property = "DashboardName"
 
-    async def create(self, work: Work, properties: dict[str, Any]) -> Physical:
-        """Make it."""
-        name = work.physical_id or properties.get("DashboardName") or work.name(255)
-        await self._put(work, name, properties)
-        await work.made(name)
-        return Physical(name)
-
-    async def _put(self, work: Work, name: str, properties: dict[str, Any]) -> None:
+    async def put(self, work: Work, name: str, properties: dict[str, Any]) -> None:
+        """Put its body."""
         body = document(properties["DashboardBody"])
         await work.call("cloudwatch", "PutDashboard", DashboardName=name, DashboardBody=body)
-
-    async def update(self, work: Work, physical: Physical, old: dict[str, Any], new: dict[str, Any]) -> Physical:
-        """Put its body anew."""
-        await self._put(work, physical.id, new)
-        return physical
 
     async def delete(self, work: Work, physical: Physical, properties: dict[str, Any]) -> None:
         """Remove it."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 from lambent.contracts.arn import build
 from lambent.contracts.errors import ServiceError
 
-from .base import Handler, HandlerFailed, Physical, Work, all_tags, chosen, document, tag_changes
+from .base import Handler, HandlerFailed, Physical, PutHandler, Work, all_tags, chosen, document, tag_changes
 
 _NOT_FOUND: Final = ("ResourceNotFoundException",)
 _EXISTS: Final = "ResourceAlreadyExistsException"
@@ -104,19 +104,14 @@ class LogStream(Handler):
         await work.attempt(_NOT_FOUND, "logs", "DeleteLogStream", **where)
 
 
-class MetricFilter(Handler):
+class MetricFilter(PutHandler):
     """AWS::Logs::MetricFilter."""
 
     name_property = "FilterName"
+    name_length_max = 512
 
-    async def create(self, work: Work, properties: dict[str, Any]) -> Physical:
+    async def put(self, work: Work, name: str, properties: dict[str, Any]) -> None:
         """Put the filter."""
-        name = work.physical_id or properties.get("FilterName") or work.name(512)
-        await self._put(work, name, properties)
-        await work.made(name)
-        return Physical(name)
-
-    async def _put(self, work: Work, name: str, properties: dict[str, Any]) -> None:
         params = chosen(properties, "LogGroupName", "FilterPattern", "ApplyOnTransformedLogs")
         for unbuilt in ("FieldSelectionCriteria", "EmitSystemFieldDimensions"):
             if unbuilt in properties:
@@ -131,11 +126,6 @@ class MetricFilter(Handler):
             made["dimensions"] = {pair["Key"]: pair["Value"] for pair in made["dimensions"]}
         return made
 
-    async def update(self, work: Work, physical: Physical, old: dict[str, Any], new: dict[str, Any]) -> Physical:
-        """Put the filter anew."""
-        await self._put(work, physical.id, new)
-        return physical
-
     async def delete(self, work: Work, physical: Physical, properties: dict[str, Any]) -> None:
         """Delete the filter."""
         where = {"logGroupName": properties["LogGroupName"], "filterName": physical.id}
@@ -146,7 +136,7 @@ def _small(name: str) -> str:
     return name[0].lower() + name[1:]
 
 
-class ResourcePolicy(Handler):
+class ResourcePolicy(PutHandler):
     """AWS::Logs::ResourcePolicy."""
 
     name_property = "PolicyName"
@@ -155,46 +145,29 @@ class ResourcePolicy(Handler):
         """Put the policy."""
         if "ResourceArn" in properties:
             raise HandlerFailed("Lambent has not built the property ResourceArn of AWS::Logs::ResourcePolicy yet.")
-        name = properties["PolicyName"]
-        await self._put(work, name, properties)
-        await work.made(name)
-        return Physical(name)
+        return await super().create(work, properties)
 
-    async def _put(self, work: Work, name: str, properties: dict[str, Any]) -> None:
+    async def put(self, work: Work, name: str, properties: dict[str, Any]) -> None:
+        """Put the policy."""
         text = document(properties["PolicyDocument"])
         await work.call("logs", "PutResourcePolicy", policyName=name, policyDocument=text)
-
-    async def update(self, work: Work, physical: Physical, old: dict[str, Any], new: dict[str, Any]) -> Physical:
-        """Put the policy anew."""
-        await self._put(work, physical.id, new)
-        return physical
 
     async def delete(self, work: Work, physical: Physical, properties: dict[str, Any]) -> None:
         """Delete the policy."""
         await work.attempt(_NOT_FOUND, "logs", "DeleteResourcePolicy", policyName=physical.id)
 
 
-class SubscriptionFilter(Handler):
+class SubscriptionFilter(PutHandler):
     """AWS::Logs::SubscriptionFilter."""
 
     name_property = "FilterName"
+    name_length_max = 512
 
-    async def create(self, work: Work, properties: dict[str, Any]) -> Physical:
+    async def put(self, work: Work, name: str, properties: dict[str, Any]) -> None:
         """Put the filter."""
-        name = work.physical_id or properties.get("FilterName") or work.name(512)
-        await self._put(work, name, properties)
-        await work.made(name)
-        return Physical(name)
-
-    async def _put(self, work: Work, name: str, properties: dict[str, Any]) -> None:
         # A property that the service has not built (RoleArn) is refused by it, in its own words.
         given = {_small(key): value for key, value in properties.items() if key != "FilterName"}
         await work.call("logs", "PutSubscriptionFilter", filterName=name, **given)
-
-    async def update(self, work: Work, physical: Physical, old: dict[str, Any], new: dict[str, Any]) -> Physical:
-        """Put the filter anew."""
-        await self._put(work, physical.id, new)
-        return physical
 
     async def delete(self, work: Work, physical: Physical, properties: dict[str, Any]) -> None:
         """Delete the filter."""
