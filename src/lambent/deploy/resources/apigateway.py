@@ -19,6 +19,7 @@ from .apigateway_base import (
     lower,
     made,
     params,
+    patched,
     patches,
     put_tags,
     refuse,
@@ -258,9 +259,7 @@ class RequestValidator(Handler):
     async def update(self, work: Work, physical: Physical, old: dict[str, Any], new: dict[str, Any]) -> Physical:
         """Validate other things."""
         where = {"restApiId": new["RestApiId"], "requestValidatorId": physical.id}
-        wanted = patches(old, new, self._FLAGS)
-        if wanted:
-            await work.call(SERVICE, "UpdateRequestValidator", patchOperations=wanted, **where)
+        await patched(work, "UpdateRequestValidator", patches(old, new, self._FLAGS), **where)
         return physical
 
     async def delete(self, work: Work, physical: Physical, properties: dict[str, Any]) -> None:
@@ -304,17 +303,11 @@ class Authorizer(Handler):
     async def update(self, work: Work, physical: Physical, old: dict[str, Any], new: dict[str, Any]) -> Physical:
         """Set what differs."""
         refuse(work, new, (*self._PLAIN, "ProviderARNs", "RestApiId"))
-        wanted = []
-        for name, default in self._PLAIN.items():
-            value = new.get(name, default)
-            if old.get(name, default) != value and value is not None:
-                wanted.append(replaced(f"/{lower(name)}", value))
+        wanted = patches(old, new, self._PLAIN)
         before, after = old.get("ProviderARNs", []), new.get("ProviderARNs", [])
         wanted += [{"op": "add", "path": "/providerARNs", "value": arn} for arn in after if arn not in before]
         wanted += [{"op": "remove", "path": "/providerARNs", "value": arn} for arn in before if arn not in after]
-        if wanted:
-            where = {"restApiId": new["RestApiId"], "authorizerId": physical.id}
-            await work.call(SERVICE, "UpdateAuthorizer", patchOperations=wanted, **where)
+        await patched(work, "UpdateAuthorizer", wanted, restApiId=new["RestApiId"], authorizerId=physical.id)
         return physical
 
     async def delete(self, work: Work, physical: Physical, properties: dict[str, Any]) -> None:

@@ -59,11 +59,11 @@ def replaced(path: str, value: Any) -> dict[str, str]:
 
 def patches(old: Mapping[str, Any], new: Mapping[str, Any], defaults: Mapping[str, Any]) -> list[dict[str, str]]:
     """Patches for the plain properties that differ; `defaults` has the built ones, and what each is set to when the
-    template no longer says it."""
+    template no longer says it: None leaves it as it is."""
     found = []
     for name, default in defaults.items():
         value = new.get(name, default)
-        if old.get(name, default) != value:
+        if value is not None and old.get(name, default) != value:
             found.append(replaced(f"/{lower(name)}", value))
     return found
 
@@ -107,6 +107,12 @@ async def made(
         answer = await work.call(SERVICE, operation, **given)
     await work.made(answer[id])
     return answer
+
+
+async def patched(work: Work, operation: str, wanted: list[dict[str, str]], **where: str) -> None:
+    """Apply patches to the thing that the parameters `where` name; no patches, no call."""
+    if wanted:
+        await work.call(SERVICE, operation, patchOperations=wanted, **where)
 
 
 async def put_tags(work: Work, path: str, old: dict[str, Any], new: dict[str, Any]) -> None:

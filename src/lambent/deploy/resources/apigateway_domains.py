@@ -14,6 +14,7 @@ from .apigateway_base import (
     made,
     members,
     params,
+    patched,
     patches,
     put_tags,
     refuse,
@@ -73,16 +74,12 @@ class DomainName(Handler):
             wanted.append(replaced(f"/endpointConfiguration/types/{kind}", other))
         if after.get("IpAddressType", "ipv4") != before.get("IpAddressType", "ipv4"):
             wanted.append(replaced("/endpointConfiguration/ipAddressType", after.get("IpAddressType", "ipv4")))
-        for name, default in self._PLAIN.items():
-            value = new.get(name, default)
-            if value is not None and old.get(name, default) != value:
-                wanted.append(replaced(f"/{lower(name)}", value))
+        wanted += patches(old, new, self._PLAIN)
         mutual = old.get("MutualTlsAuthentication") or {}, new.get("MutualTlsAuthentication") or {}
         for name in ("TruststoreUri", "TruststoreVersion"):
             if mutual[0].get(name) != mutual[1].get(name):
                 wanted.append(replaced(f"/mutualTlsAuthentication/{lower(name)}", mutual[1].get(name, "")))
-        if wanted:
-            await work.call(SERVICE, "UpdateDomainName", domainName=physical.id, patchOperations=wanted)
+        await patched(work, "UpdateDomainName", wanted, domainName=physical.id)
         await put_tags(work, f"/domainnames/{physical.id}", old, new)
         return await self._physical(work, physical.id)
 
@@ -118,9 +115,8 @@ class BasePathMapping(Handler):
             wanted.append(replaced("/restapiId", new["RestApiId"]))
         if old.get("Stage") != new.get("Stage"):
             wanted.append(replaced("/stage", new.get("Stage", "")))
-        if wanted:
-            where = {"domainName": new["DomainName"], "basePath": self._path(new)}
-            await work.call(SERVICE, "UpdateBasePathMapping", patchOperations=wanted, **where)
+        where = {"domainName": new["DomainName"], "basePath": self._path(new)}
+        await patched(work, "UpdateBasePathMapping", wanted, **where)
         return physical
 
     async def delete(self, work: Work, physical: Physical, properties: dict[str, Any]) -> None:
@@ -173,9 +169,7 @@ class ClientCertificate(Handler):
     async def update(self, work: Work, physical: Physical, old: dict[str, Any], new: dict[str, Any]) -> Physical:
         """Describe it otherwise."""
         wanted = patches(old, new, {"Description": ""})
-        if wanted:
-            where = {"clientCertificateId": physical.id}
-            await work.call(SERVICE, "UpdateClientCertificate", patchOperations=wanted, **where)
+        await patched(work, "UpdateClientCertificate", wanted, clientCertificateId=physical.id)
         await put_tags(work, f"/clientcertificates/{physical.id}", old, new)
         return physical
 
@@ -206,7 +200,7 @@ class DocumentationPart(Handler):
         """Document it otherwise."""
         wanted = [replaced("/properties", new["Properties"])]
         where = {"restApiId": new["RestApiId"], "documentationPartId": physical.id}
-        await work.call(SERVICE, "UpdateDocumentationPart", patchOperations=wanted, **where)
+        await patched(work, "UpdateDocumentationPart", wanted, **where)
         return physical
 
     async def delete(self, work: Work, physical: Physical, properties: dict[str, Any]) -> None:
@@ -234,9 +228,8 @@ class DocumentationVersion(Handler):
     async def update(self, work: Work, physical: Physical, old: dict[str, Any], new: dict[str, Any]) -> Physical:
         """Describe it otherwise."""
         wanted = patches(old, new, {"Description": ""})
-        if wanted:
-            where = params(new, "DocumentationVersion", "RestApiId")
-            await work.call(SERVICE, "UpdateDocumentationVersion", patchOperations=wanted, **where)
+        where = params(new, "DocumentationVersion", "RestApiId")
+        await patched(work, "UpdateDocumentationVersion", wanted, **where)
         return physical
 
     async def delete(self, work: Work, physical: Physical, properties: dict[str, Any]) -> None:
@@ -266,8 +259,7 @@ class VpcLink(Handler):
     async def update(self, work: Work, physical: Physical, old: dict[str, Any], new: dict[str, Any]) -> Physical:
         """Name or describe it otherwise."""
         wanted = patches(old, new, {"Description": "", "Name": None})
-        if wanted:
-            await work.call(SERVICE, "UpdateVpcLink", vpcLinkId=physical.id, patchOperations=wanted)
+        await patched(work, "UpdateVpcLink", wanted, vpcLinkId=physical.id)
         await put_tags(work, f"/vpclinks/{physical.id}", old, new)
         return physical
 

@@ -17,6 +17,7 @@ from .apigateway_base import (
     made,
     members,
     params,
+    patched,
     patches,
     put_tags,
     refuse,
@@ -55,9 +56,7 @@ class ApiKey(Handler):
         refuse(work, new, self._BUILT)
         if old.get("StageKeys") != new.get("StageKeys"):
             raise HandlerFailed("Lambent has not built the update of StageKeys of AWS::ApiGateway::ApiKey yet.")
-        wanted = patches(old, new, self._PLAIN)
-        if wanted:
-            await work.call(SERVICE, "UpdateApiKey", apiKey=physical.id, patchOperations=wanted)
+        await patched(work, "UpdateApiKey", patches(old, new, self._PLAIN), apiKey=physical.id)
         await put_tags(work, f"/apikeys/{physical.id}", old, new)
         return physical
 
@@ -136,8 +135,7 @@ class UsagePlan(Handler):
                 before = {}
             wanted += _limits(f"/{lower(name)}", {key: v for key, v in after.items() if before.get(key) != v})
         wanted += _stage_patches(old, new)
-        if wanted:
-            await work.call(SERVICE, "UpdateUsagePlan", usagePlanId=physical.id, patchOperations=wanted)
+        await patched(work, "UpdateUsagePlan", wanted, usagePlanId=physical.id)
         await put_tags(work, f"/usageplans/{physical.id}", old, new)
         return physical
 
@@ -150,8 +148,7 @@ class UsagePlan(Handler):
             {"op": "remove", "path": "/apiStages", "value": f"{one['apiId']}:{one['stage']}"}
             for one in plan.get("apiStages", [])
         ]
-        if wanted:
-            await work.call(SERVICE, "UpdateUsagePlan", usagePlanId=physical.id, patchOperations=wanted)
+        await patched(work, "UpdateUsagePlan", wanted, usagePlanId=physical.id)
         await work.attempt(NOT_FOUND, SERVICE, "DeleteUsagePlan", usagePlanId=physical.id)
 
 

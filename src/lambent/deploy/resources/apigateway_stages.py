@@ -15,6 +15,7 @@ from .apigateway_base import (
     made,
     map_patches,
     params,
+    patched,
     put_tags,
     refuse,
     replaced,
@@ -119,8 +120,7 @@ def _stage_patches(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[dict[
 
 
 async def _patch(work: Work, api: str, stage: str, wanted: list[dict[str, str]]) -> None:
-    if wanted:
-        await work.call(SERVICE, "UpdateStage", restApiId=api, stageName=stage, patchOperations=wanted)
+    await patched(work, "UpdateStage", wanted, restApiId=api, stageName=stage)
 
 
 def _canary(given: Mapping[str, Any]) -> dict[str, Any]:
