@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 
+from lambent.kit.stars import fits
+
 from .reading import InvalidPattern, Node, Source
 
 Question = Callable[[Any], bool]
@@ -218,20 +220,7 @@ def _glob(source: Source, node: Node) -> Question:
 
 
 def _globs(pieces: tuple[str, ...], value: Any) -> bool:
-    if value.__class__ is not str:
-        return False
-    if len(pieces) == 1:
-        return bool(value == pieces[0])
-    first, *middle, last = pieces
-    if len(value) < len(first) + len(last) or not value.startswith(first) or not value.endswith(last):
-        return False
-    at, end = len(first), len(value) - len(last)
-    for piece in middle:
-        found = value.find(piece, at, end)
-        if found < 0:
-            return False
-        at = found + len(piece)
-    return True
+    return value.__class__ is str and fits(pieces, value)
 
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network

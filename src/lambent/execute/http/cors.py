@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from lambent.contracts.http import Request
+from lambent.kit.stars import fits
 from lambent.services.apigateway.v2.model import Cors
 
 Header = tuple[str, str]
@@ -26,7 +27,7 @@ class CorsRules:
         if self._all:
             return "*"
         low = origin.lower()
-        allowed = low in self._exact or any(_fits(pattern, low) for pattern in self._patterns)
+        allowed = low in self._exact or any(fits(pattern, low) for pattern in self._patterns)
         return origin if allowed and origin.isprintable() else ""
 
     def on_answer(self, request: Request) -> list[Header]:
@@ -56,21 +57,6 @@ class CorsRules:
         if cors.max_age_s is not None:
             headers.append(("access-control-max-age", str(cors.max_age_s)))
         return headers
-
-
-def _fits(pieces: list[str], text: str) -> bool:
-    """Whether a text is `pieces` with anything between them: in one walk, for whoever asks chooses the text, and an
-    expression with several stars would take minutes for two hundred characters."""
-    first, *middle, last = pieces
-    if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
-        return False
-    place, end = len(first), len(text) - len(last)
-    for piece in middle:
-        found = text.find(piece, place, end)
-        if found < 0:
-            return False
-        place = found + len(piece)
-    return True
 
 
 def is_preflight(request: Request) -> bool:

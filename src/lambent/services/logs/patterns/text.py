@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
+
+from lambent.kit.stars import fits
 
 from ..errors import InvalidParameterException
 
@@ -135,22 +138,7 @@ def _plain_sets(tokens: list[str]) -> Iterator[str]:
 
 def wildcard(text: str) -> Callable[[str], bool]:
     """A test of a whole text against one in which `*` stands for any characters; linear in its length."""
-    if "*" not in text:
-        return lambda value: value == text
-    first, *middle, last = text.split("*")
-
-    def test(value: str) -> bool:
-        if len(value) < len(first) + len(last) or not value.startswith(first) or not value.endswith(last):
-            return False
-        at, end = len(first), len(value) - len(last)
-        for part in middle:
-            found = value.find(part, at, end)
-            if found < 0:
-                return False
-            at = found + len(part)
-        return True
-
-    return test
+    return partial(fits, text.split("*"))
 
 
 def value_test(scanner: Scanner, bare: re.Pattern[str]) -> ValueTest:
