@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 from lambent.contracts.http import BytesBody, Request
 from lambent.services.apigateway.model import Authorizer, Method, Resource, Snapshot, Stage
 from lambent.services.apigateway.testing import Tested, TestedAuthorizer, Trial
@@ -51,9 +48,7 @@ class TestingRoom(Room):
             latency_ms=self._elapsed(x),
         )
 
-    async def test_authorizer(
-        self, snapshot: Snapshot, authorizer: Authorizer, trial: Trial, context: Mapping[str, Any]
-    ) -> TestedAuthorizer:
+    async def test_authorizer(self, snapshot: Snapshot, authorizer: Authorizer, trial: Trial) -> TestedAuthorizer:
         """See `Tester`."""
         x = self._exchange(snapshot, trial.path or "/", "GET", trial)
         x.lines = []

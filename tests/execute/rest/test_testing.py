@@ -70,9 +70,9 @@ async def test_an_authorizer_is_tested() -> None:
     one = Authorizer(
         id="a", name="a", type="TOKEN", uri=INVOCATIONS % "auth", identity_source="method.request.header.Authorization"
     )
-    tested = await room.test_authorizer(making.snapshot(), one, Trial(headers={"Authorization": ["x"]}), {})
+    tested = await room.test_authorizer(making.snapshot(), one, Trial(headers={"Authorization": ["x"]}))
     assert (tested.client_status, tested.principal_id) == (200, "me")
     assert '"Effect":"Allow"' in tested.policy
     assert tested.authorization == {"a": ["1"]}
-    tested = await room.test_authorizer(making.snapshot(), one, Trial(), {})
+    tested = await room.test_authorizer(making.snapshot(), one, Trial())
     assert (tested.client_status, tested.policy) == (401, "")

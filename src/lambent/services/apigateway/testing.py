@@ -3,8 +3,7 @@ as `cloud.targets["apigateway"]`."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol, cast
+from typing import Protocol, cast
 
 import msgspec
 
@@ -59,10 +58,8 @@ class Tester(Protocol):
         empty; empty: the resource's own path."""
         ...
 
-    async def test_authorizer(
-        self, snapshot: Snapshot, authorizer: Authorizer, trial: Trial, context: Mapping[str, Any]
-    ) -> TestedAuthorizer:
-        """Run an authorizer; `context` are further values of the request's context."""
+    async def test_authorizer(self, snapshot: Snapshot, authorizer: Authorizer, trial: Trial) -> TestedAuthorizer:
+        """Run an authorizer."""
         ...
 
 

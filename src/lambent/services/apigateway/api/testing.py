@@ -52,7 +52,7 @@ async def test_invoke_method(ctx: Context, req: dict[str, Any]) -> dict[str, Any
     }
 
 
-@operation("none")
+@operation("none", unbuilt=("additionalContext",))
 async def test_invoke_authorizer(ctx: Context, req: dict[str, Any]) -> dict[str, Any]:
     """Run an authorizer, and show what it said with the execution log."""
 
@@ -61,8 +61,7 @@ async def test_invoke_authorizer(ctx: Context, req: dict[str, Any]) -> dict[str,
         return take(tx, find_api(ctx, tx, req["restApiId"])), authorizer
 
     snapshot, authorizer = await ctx.cloud.store.read(find)
-    context = req.get("additionalContext") or {}
-    done = await testing.tester(ctx.cloud).test_authorizer(snapshot, authorizer, _trial(req), context)
+    done = await testing.tester(ctx.cloud).test_authorizer(snapshot, authorizer, _trial(req))
     shown: dict[str, Any] = {
         "clientStatus": done.client_status,
         "log": done.log,
