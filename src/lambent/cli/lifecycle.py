@@ -60,7 +60,7 @@ def status(endpoint: EndpointOption = None, data: DataOption = None) -> None:
         raise typer.Exit(4)
     process = f"  process {found['pid']}" if "pid" in found else ""  # only told on its own machine
     console.print(f"[bold green]running[/]  {address}  Lambent {found['version']}{process}")
-    if found["ahead_s"]:
+    if found.get("ahead_s"):  # nodes of older versions tell none
         console.print(f"clock    {written(found['ahead_s'])} ahead of this machine's")
     if "data" in found:
         console.print(f"data     {found['data']}")
